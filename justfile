@@ -1,0 +1,37 @@
+# Tasks of a working day. `just check` runs all that CI runs, through the same script.
+
+# What there is.
+default:
+    @just --list --unsorted
+
+# Puts every file into the one format.
+fmt:
+    cargo fmt --all
+
+# Lints, warnings denied.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# All tests, or those whose name holds a word.
+test *filter:
+    cargo test --workspace {{ filter }}
+
+# The documentation of the code, warnings denied.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# The demonstration: an issuer, an Octopus, a broker and a few requests.
+demo *arguments:
+    cargo run --release --example demo {{ if arguments == "" { "" } else { "-- " + arguments } }}
+
+# Dependencies: licences, sources, bans and duplicates. Needs cargo-deny.
+deny:
+    cargo deny check bans licenses sources
+
+# Dependencies: known vulnerabilities. Needs cargo-deny and the network.
+advisories:
+    cargo deny check advisories
+
+# All of what CI runs.
+check:
+    .ci/run

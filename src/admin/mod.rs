@@ -1,0 +1,151 @@
+//! The operator's door: `/livez`, `/readyz`, `/metrics`, `/status`, on a listener of its own.
+//!
+//! In: a request from a scraper, a kubelet or a person. Out: state, and nothing but state: no
+//! secrets, no claims. It needs no credential, and nothing here changes anything.
+
+mod status;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+pub use status::Facts;
+
+use crate::broker::Broker;
+use crate::clock::Clock;
+use crate::limits;
+use crate::readiness::Readiness;
+use crate::tasks;
+use crate::telemetry::Metrics;
+
+/// A bound admin listener.
+#[derive(Debug)]
+pub struct Admin {
+    socket: TcpListener,
+    address: SocketAddr,
+    desk: Arc<Desk>,
+}
+
+/// What the answers are made from.
+#[derive(Debug)]
+pub struct Desk {
+    /// What does not change while the process lives.
+    pub facts: Facts,
+    /// Whether the broker is ready.
+    pub readiness: Readiness,
+    /// Issuers, rules and tokens.
+    pub broker: Arc<Broker>,
+    /// All series.
+    pub metrics: Arc<Metrics>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Admin {
+    /// Binds `address`.
+    pub async fn bind(address: SocketAddr, desk: Desk) -> io::Result<Self> {
+        let socket = TcpListener::bind(address).await?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address, desk: Arc::new(desk) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers for ever; it is dropped last, so that readiness can be seen to go away.
+    pub async fn run(self) -> Infallible {
+        let places = Arc::new(Semaphore::new(limits::ADMIN_CONNECTIONS));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { continue };
+            let Ok((stream, _)) = self.socket.accept().await else {
+                tokio::time::sleep(limits::ADMIN_ACCEPT_PAUSE).await;
+                continue;
+            };
+            let desk = Arc::clone(&self.desk);
+            tasks::spawn(async move {
+                serve(stream, &desk).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, desk: &Desk) {
+    let service = service_fn(async |request| Ok::<_, Infallible>(desk.answer(&request)));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::ADMIN_IDLE_TIME)
+        .max_buf_size(limits::ADMIN_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    // A scraper that goes away is no event.
+    let _ = connection.await;
+}
+
+impl Desk {
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        let is_head = *request.method() == Method::HEAD;
+        if !is_head && *request.method() != Method::GET {
+            return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        }
+        let answer = match request.uri().path() {
+            "/livez" => text(StatusCode::OK, "ok\n"),
+            "/readyz" => self.readiness(),
+            "/metrics" => self.metrics(),
+            "/status" => self.status(),
+            _ => text(StatusCode::NOT_FOUND, "/livez /readyz /metrics /status\n"),
+        };
+        if is_head { answer.map(|_| Full::default()) } else { answer }
+    }
+
+    fn readiness(&self) -> Response<Full<Bytes>> {
+        let awaited = self.readiness.pending();
+        if awaited.is_empty() {
+            return text(StatusCode::OK, "ok\n");
+        }
+        text(StatusCode::SERVICE_UNAVAILABLE, &format!("waiting for: {}\n", awaited.join(", ")))
+    }
+
+    fn metrics(&self) -> Response<Full<Bytes>> {
+        let access_tokens = self.broker.access_tokens().remembered();
+        self.metrics.cached(access_tokens, self.broker.verifier().remembered_tokens());
+        let mut answer = text(StatusCode::OK, &self.metrics.render());
+        let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+        answer
+    }
+
+    fn status(&self) -> Response<Full<Bytes>> {
+        let status = status::Status::of(self);
+        let document = serde_json::to_string_pretty(&status);
+        let document =
+            document.unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());
+        let mut answer = text(StatusCode::OK, &document);
+        let kind = HeaderValue::from_static("application/json");
+        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+        answer
+    }
+}
+
+fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::from(text.to_owned()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    answer
+}

@@ -1,0 +1,222 @@
+//! The composition root: builds every part in order, binds the listeners, runs until told to stop.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use crate::admin::{Admin, Desk, Facts};
+use crate::broker::{AccessTokens, Broker};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::identity::Verifier;
+use crate::limits::{self, Limits};
+use crate::octopus::OctopusExchange;
+use crate::proxy::{Listener, ListenerSpec, Proxy};
+use crate::readiness::Readiness;
+use crate::shutdown::Shutdown;
+use crate::tasks;
+use crate::telemetry::{AuditLog, Format, Labels, Metrics, Sink};
+use crate::trust::Policy;
+
+/// A broker whose listeners are bound. Nothing is accepted and nothing fetched before
+/// [`App::run`].
+#[derive(Debug)]
+pub struct App {
+    listeners: Vec<Listener>,
+    admin: Admin,
+    proxy: Arc<Proxy>,
+    broker: Arc<Broker>,
+    readiness: Readiness,
+    limits: Limits,
+}
+
+/// What the world gives to an app.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where the audit lines go.
+    pub sink: Sink,
+    /// How they look.
+    pub format: Format,
+}
+
+/// Why an app can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address can't be had.
+    #[error("can't listen on {address}")]
+    Bind {
+        /// As configured.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// A fault of this program.
+    #[error("can't set up the metrics")]
+    Metrics(#[source] prometheus::Error),
+}
+
+impl App {
+    /// Builds the parts and binds the listeners.
+    pub async fn bind(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
+        let Surroundings { clock, sink, format } = surroundings;
+        let metrics = Arc::new(Metrics::new(&labels(&config)).map_err(StartError::Metrics)?);
+        metrics.config_loaded(&config.digest, clock.unix_seconds());
+        let facts = facts(&config, clock.now());
+        let readiness = Readiness::new();
+
+        let mut listeners = Vec::new();
+        for spec in config.listeners.clone() {
+            let address = spec.bind;
+            let bound = Listener::bind(spec).await;
+            listeners.push(bound.map_err(|source| StartError::Bind { address, source })?);
+        }
+        let (admin_address, upstream, limits) =
+            (config.admin, config.upstream.clone(), config.limits.clone());
+        let broker = Arc::new(broker(config, &clock, &metrics));
+        let audit = AuditLog::new(sink, format, Arc::clone(&clock));
+        let timing = (Arc::clone(&clock), Arc::clone(&metrics));
+        let proxy = Proxy::new(Arc::clone(&broker), upstream, limits.clone(), audit, timing);
+
+        let desk = Desk {
+            facts,
+            readiness: readiness.clone(),
+            broker: Arc::clone(&broker),
+            metrics,
+            clock,
+        };
+        let admin = Admin::bind(admin_address, desk).await;
+        let admin = admin.map_err(|source| StartError::Bind { address: admin_address, source })?;
+        Ok(Self { listeners, admin, proxy: Arc::new(proxy), broker, readiness, limits })
+    }
+
+    /// Where API requests are taken, in the order of the configuration.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().map(Listener::address).collect()
+    }
+
+    /// Where the operator's door is.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address()
+    }
+
+    /// Serves until `stop`, then drains: new connections are refused, requests finish, for at most
+    /// `limits.drain` or until `cut`.
+    pub async fn run(self, stop: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
+        let shutdown = Shutdown::new();
+        let addresses = self.addresses();
+        info!(
+            listeners = ?addresses,
+            admin = %self.admin.address(),
+            version = env!("CARGO_PKG_VERSION"),
+            "serving"
+        );
+        self.fetch_keys();
+        let places = Arc::new(Semaphore::new(connections(&self.limits)));
+        for listener in self.listeners {
+            let run =
+                listener.run(Arc::clone(&self.proxy), Arc::clone(&places), shutdown.watcher());
+            tasks::spawn(run);
+        }
+        let admin = tasks::spawn(self.admin.run());
+
+        stop.await;
+        self.readiness.drain();
+        info!(seconds = self.limits.drain.as_secs(), "draining");
+        tokio::select! {
+            () = shutdown.drain() => info!("all requests have ended"),
+            () = tokio::time::sleep(self.limits.drain) => {
+                warn!("some requests did not end in time and are cut");
+            }
+            () = cut => warn!("told to stop again: the running requests are cut"),
+        }
+        admin.abort();
+    }
+
+    /// Fetches the keys of every issuer at once; each holds readiness back for at most 10 s, so
+    /// that a dead issuer never blocks the others.
+    fn fetch_keys(&self) {
+        for (issuer, keys) in self.broker.verifier().issuers() {
+            let awaited = self.readiness.awaiting(format!("keys of {}", issuer.name));
+            let keys = Arc::clone(keys);
+            tasks::spawn(async move {
+                // Readiness counts the wait; the fetch goes on without it.
+                let _ = tokio::time::timeout(limits::FIRST_KEYS_TIMEOUT, keys.fetch_first()).await;
+                drop(awaited);
+                keys.keep_fresh().await;
+            });
+        }
+    }
+}
+
+fn labels(config: &Config) -> Labels {
+    let rules = config.rules.iter();
+    Labels {
+        issuers: config.issuers.iter().map(|issuer| issuer.name.clone()).collect(),
+        service_accounts: config.service_accounts.iter().map(|one| one.name.clone()).collect(),
+        rules: rules.map(|rule| (rule.name.clone(), rule.service_account.clone())).collect(),
+        listeners: config.listeners.iter().map(ListenerSpec::name).collect(),
+    }
+}
+
+fn facts(config: &Config, started_at: SystemTime) -> Facts {
+    Facts {
+        octopus: config.upstream.base().to_string(),
+        config_digest: config.digest.clone(),
+        started_at,
+    }
+}
+
+fn broker(config: Config, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Broker {
+    let Config { upstream, issuers, service_accounts, rules, limits, .. } = config;
+    let audiences: BTreeSet<String> =
+        service_accounts.iter().map(|account| account.audience.clone()).collect();
+    let verifier = Verifier::new(
+        issuers,
+        audiences,
+        limits.verified_tokens,
+        Arc::clone(clock),
+        Arc::clone(metrics),
+    );
+    let exchange = OctopusExchange::new(
+        &upstream,
+        limits.exchange_timeout,
+        Arc::clone(clock),
+        Arc::clone(metrics),
+    );
+    let access_tokens = AccessTokens::new(
+        Arc::new(exchange),
+        limits.access_tokens,
+        Arc::clone(clock),
+        Arc::clone(metrics),
+    );
+    Broker::new(Arc::new(verifier), Policy::new(rules), service_accounts, access_tokens)
+}
+
+/// As many client connections as configured, and always below the descriptor limit: each may need
+/// a second descriptor for its connection to Octopus, and issuers, exchanges and the admin listener
+/// need some too.
+fn connections(limits: &Limits) -> usize {
+    let text = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    let Some(soft) = soft else {
+        return limits.connections;
+    };
+    let affordable = soft.saturating_sub(limits::DESCRIPTOR_RESERVE.min(soft / 2)) / 2;
+    let affordable = usize::try_from(affordable).unwrap_or(usize::MAX).max(1);
+    if affordable < limits.connections {
+        info!(affordable, descriptors = soft, "connections are bounded by the descriptor limit");
+    }
+    limits.connections.min(affordable)
+}

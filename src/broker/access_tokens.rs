@@ -1,0 +1,289 @@
+//! Access tokens: cached, exchanged once for all who wait, renewed in the background.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use moka::sync::Cache;
+
+use super::Admission;
+use crate::clock::Clock;
+use crate::identity::IdToken;
+use crate::limits;
+use crate::octopus::{AccessToken, ExchangeError, ServiceAccount, TokenExchange};
+use crate::single_flight::{Seat, SingleFlight};
+use crate::telemetry::{AccessTokenResult, Code, Metrics};
+
+/// The access tokens of all identities.
+#[derive(Debug)]
+pub struct AccessTokens {
+    core: Arc<Core>,
+    flights: SingleFlight<Arc<Key>, Result<Cached, Failure>>,
+}
+
+/// Whose access token it is. Never wider: Octopus grants an access token to exactly these.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Key {
+    service_account: String,
+    issuer: String,
+    subject: String,
+    audience: String,
+}
+
+/// An access token, and how it was come by.
+#[derive(Debug, Clone)]
+pub struct Obtained {
+    cached: Cached,
+    /// For the log and the metrics.
+    pub result: AccessTokenResult,
+}
+
+/// Why there is no access token, and when to ask again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("there is no access token")]
+pub struct ExchangeFailure {
+    /// Why.
+    #[source]
+    pub error: Arc<ExchangeError>,
+    /// Whether this was remembered from an exchange shortly before.
+    pub is_remembered: bool,
+    /// No exchange will be tried before.
+    pub retry_after: Duration,
+}
+
+#[derive(Debug, Clone)]
+struct Cached {
+    token: AccessToken,
+    /// Tells this token from its successors.
+    serial: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Failure {
+    error: Arc<ExchangeError>,
+    /// On the monotonic clock.
+    until: Duration,
+    /// Failures in a row.
+    streak: u32,
+}
+
+#[derive(Debug)]
+struct Core {
+    exchange: Arc<dyn TokenExchange>,
+    tokens: Cache<Arc<Key>, Cached>,
+    failures: Cache<Arc<Key>, Failure>,
+    /// When even a fresh token was answered with 401, on the monotonic clock.
+    rejections: Cache<Arc<Key>, Duration>,
+    serial: AtomicU64,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+impl Obtained {
+    /// The token.
+    pub fn token(&self) -> &AccessToken {
+        &self.cached.token
+    }
+
+    /// True if it was exchanged while the request waited, so that another would be no newer.
+    pub const fn is_new(&self) -> bool {
+        matches!(self.result, AccessTokenResult::Miss | AccessTokenResult::Joined)
+    }
+}
+
+impl ExchangeFailure {
+    /// The word for it.
+    pub fn code(&self) -> Code {
+        self.error.code()
+    }
+}
+
+impl AccessTokens {
+    /// No tokens yet, and at most `remembered` at any time.
+    pub fn new(
+        exchange: Arc<dyn TokenExchange>,
+        remembered: u64,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let core = Core {
+            exchange,
+            tokens: cache(remembered, limits::ACCESS_TOKEN_LIFE_MAX),
+            failures: cache(remembered, limits::RETRY_AFTER_MAX * 2),
+            rejections: cache(remembered, limits::REJECTION_COOLDOWN * 2),
+            serial: AtomicU64::new(0),
+            clock,
+            metrics,
+        };
+        Self { core: Arc::new(core), flights: SingleFlight::new() }
+    }
+
+    /// The access token for an admission: the one at hand while it is usable, else a new one, for
+    /// which all who ask at the same time wait together.
+    pub async fn obtain(&self, admission: &Admission) -> Result<Obtained, ExchangeFailure> {
+        let outcome = self.find_or_exchange(admission).await;
+        let result = match &outcome {
+            Ok(obtained) => obtained.result,
+            Err(failure) if failure.is_remembered => AccessTokenResult::RememberedFailure,
+            Err(_) => AccessTokenResult::Miss,
+        };
+        self.core.metrics.access_token_requested(result);
+        outcome
+    }
+
+    async fn find_or_exchange(&self, admission: &Admission) -> Result<Obtained, ExchangeFailure> {
+        let key = Arc::new(Key::of(admission));
+        let failure = self.core.remembered_failure(&key);
+        if let Some(cached) = self.core.usable(&key) {
+            let wants_renewal = cached.token.wants_renewal(&*self.core.clock);
+            let result = if wants_renewal && failure.is_none() {
+                match self.flights.launch(&key, || self.core.clone().fetch(&key, admission)) {
+                    Seat::Pilot => AccessTokenResult::Renewed,
+                    Seat::Passenger => AccessTokenResult::Hit,
+                }
+            } else {
+                AccessTokenResult::Hit
+            };
+            return Ok(Obtained { cached, result });
+        }
+        if let Some(failure) = failure {
+            return Err(self.core.told(failure, true));
+        }
+        let fetched = self.flights.join(&key, || self.core.clone().fetch(&key, admission)).await;
+        let result = match fetched.1 {
+            Seat::Pilot => AccessTokenResult::Miss,
+            Seat::Passenger => AccessTokenResult::Joined,
+        };
+        let crashed = || Err(Failure::of(ExchangeError::Crashed, self.core.clock.elapsed()));
+        match fetched.0.unwrap_or_else(crashed) {
+            Ok(cached) => Ok(Obtained { cached, result }),
+            Err(failure) => Err(self.core.told(failure, false)),
+        }
+    }
+
+    /// Octopus answered 401 to this token: it is forgotten, unless a successor is already there.
+    /// True if another may be asked for; false shortly after a fresh one was rejected as well, so
+    /// that a server that accepts nothing is not flooded with exchanges.
+    pub fn reject(&self, admission: &Admission, obtained: &Obtained) -> bool {
+        let core = &self.core;
+        core.metrics.access_token_rejected(&admission.service_account.name);
+        let key = Key::of(admission);
+        let last = core.rejections.get(&key);
+        let now = core.clock.elapsed();
+        if last.is_some_and(|last| now.saturating_sub(last) < limits::REJECTION_COOLDOWN) {
+            return false;
+        }
+        if core.tokens.get(&key).is_some_and(|cached| cached.serial == obtained.cached.serial) {
+            core.tokens.invalidate(&key);
+        }
+        true
+    }
+
+    /// Octopus answered 401 even to a token that was fetched for the occasion.
+    pub fn reject_fresh(&self, admission: &Admission) {
+        self.core.metrics.access_token_rejected(&admission.service_account.name);
+        self.core.rejections.insert(Arc::new(Key::of(admission)), self.core.clock.elapsed());
+    }
+
+    /// How many are remembered. Sweeps out what has ended.
+    pub fn remembered(&self) -> u64 {
+        self.core.tokens.run_pending_tasks();
+        self.core.tokens.entry_count()
+    }
+}
+
+impl Key {
+    fn of(admission: &Admission) -> Self {
+        let token = admission.token();
+        Self {
+            service_account: admission.service_account.id.clone(),
+            issuer: token.issuer().to_owned(),
+            subject: token.subject().to_owned(),
+            audience: token.audience().to_owned(),
+        }
+    }
+}
+
+impl Core {
+    fn usable(&self, key: &Arc<Key>) -> Option<Cached> {
+        self.tokens.get(key).filter(|cached| cached.token.is_usable(&*self.clock))
+    }
+
+    fn remembered_failure(&self, key: &Arc<Key>) -> Option<Failure> {
+        self.failures.get(key).filter(|failure| self.clock.elapsed() < failure.until)
+    }
+
+    fn told(&self, failure: Failure, is_remembered: bool) -> ExchangeFailure {
+        let retry_after = failure.until.saturating_sub(self.clock.elapsed());
+        ExchangeFailure { error: failure.error, is_remembered, retry_after }
+    }
+
+    /// The work of one flight: everything it needs is taken along.
+    fn fetch(
+        self: Arc<Self>,
+        key: &Arc<Key>,
+        admission: &Admission,
+    ) -> impl Future<Output = Result<Cached, Failure>> + Send + use<> {
+        let key = Arc::clone(key);
+        let account = Arc::clone(&admission.service_account);
+        let id_token = admission.id_token.clone();
+        async move {
+            // A flight may have landed between the caller's look and this one.
+            if let Some(cached) = self.usable(&key)
+                && !cached.token.wants_renewal(&*self.clock)
+            {
+                return Ok(cached);
+            }
+            if let Some(failure) = self.remembered_failure(&key) {
+                return Err(failure);
+            }
+            self.exchange(key, &account, &id_token).await
+        }
+    }
+
+    async fn exchange(
+        &self,
+        key: Arc<Key>,
+        account: &ServiceAccount,
+        id_token: &IdToken,
+    ) -> Result<Cached, Failure> {
+        match self.exchange.exchange(account, id_token).await {
+            Ok(token) => {
+                let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+                let cached = Cached { token, serial };
+                self.failures.invalidate(&key);
+                self.tokens.insert(key, cached.clone());
+                Ok(cached)
+            }
+            Err(error) => {
+                let streak = self.failures.get(&key).map_or(0, |failure| failure.streak) + 1;
+                let until = self.clock.elapsed() + pause(&error, streak);
+                let failure = Failure { error, until, streak };
+                self.failures.insert(key, failure.clone());
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// Freshness is judged by our clock; the cache's own only sweeps out what has long ended.
+fn cache<V: Clone + Send + Sync + 'static>(entries: u64, life: Duration) -> Cache<Arc<Key>, V> {
+    Cache::builder().max_capacity(entries).time_to_live(life).build()
+}
+
+impl Failure {
+    fn of(error: ExchangeError, now: Duration) -> Self {
+        Self { error: Arc::new(error), until: now, streak: 1 }
+    }
+}
+
+/// How long a failure is remembered: a refusal 10 s; a server that is not well 1 s, doubled with
+/// each failure up to 30 s, or as long as it asks for.
+fn pause(error: &ExchangeError, streak: u32) -> Duration {
+    if let ExchangeError::Refused { .. } = error {
+        return limits::REFUSAL_REMEMBERED;
+    }
+    let doubled = 2_u32.saturating_pow(streak.saturating_sub(1));
+    let backoff = limits::SICK_PAUSE_MIN.saturating_mul(doubled).min(limits::SICK_PAUSE_MAX);
+    error.retry_after().map_or(backoff, |asked| asked.max(limits::SICK_PAUSE_MIN))
+}

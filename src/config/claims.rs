@@ -1,0 +1,186 @@
+//! `claims:` of a rule — conditions, in the order of the file.
+
+use super::plain::{Kind, kind};
+use super::problem::Problems;
+use super::reader::{entries, items, refuse, scalar, text, unknown};
+use super::values::flag;
+use super::yaml::{Entry, Node, Style, Value};
+use crate::identity::ClaimAddress;
+use crate::limits;
+use crate::trust::{Condition, Glob, GlobError, Test};
+
+/// The operators.
+pub(super) const OPERATORS: &[&str] =
+    &["one_of", "not_one_of", "glob", "contains", "same_as", "absent"];
+
+/// The claim whose parts are joined with colons by most platforms
+/// (`repo:acme/web:ref:refs/heads/main`).
+const COMPOSITE: &str = "sub";
+
+/// Reads the conditions. `None` if one of them is wrong.
+pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Vec<Condition>> {
+    let mut conditions = Some(Vec::new());
+    for entry in entries(node, problems)? {
+        let claim = address(&entry.key);
+        if claim.is_none() {
+            let sentence = "is no claim: write a name, or a JSON Pointer such as \
+                            /kubernetes.io/namespace, with ~0 for ~ and ~1 for /";
+            problems.add(&entry.place, sentence);
+        }
+        match (claim, tests(entry, problems), &mut conditions) {
+            (Some(claim), Some(tests), Some(conditions)) => {
+                let of_claim = |test| Condition { claim: claim.clone(), test };
+                conditions.extend(tests.into_iter().map(of_claim));
+            }
+            _ => conditions = None,
+        }
+    }
+    conditions
+}
+
+fn address(text: &str) -> Option<ClaimAddress> {
+    if text.is_empty() { None } else { ClaimAddress::parse(text) }
+}
+
+/// What one claim must be: a value, or a map of operators that must all hold.
+fn tests(entry: &Entry, problems: &mut Problems) -> Option<Vec<Test>> {
+    let node = &entry.node;
+    match &node.value {
+        Value::Scalar(_) => value(node, problems).map(|value| vec![Test::Exact(value)]),
+        Value::Map(operators) if !operators.is_empty() => {
+            let tests: Vec<_> =
+                operators.iter().map(|operator| test(&entry.key, operator, problems)).collect();
+            tests.into_iter().collect()
+        }
+        Value::Map(_) => {
+            let list = OPERATORS.join(", ");
+            problems.add(&node.place, format!("says nothing; write a value, or one of {list}"));
+            None
+        }
+        Value::List(_) => {
+            let sentence = "a list of accepted values is written `one_of: [...]`, what an array \
+                            must hold `contains: [...]`";
+            problems.add(&node.place, sentence);
+            None
+        }
+        Value::Null => {
+            problems.add(&node.place, nothing());
+            None
+        }
+        Value::Broken => None,
+    }
+}
+
+fn test(claim: &str, operator: &Entry, problems: &mut Problems) -> Option<Test> {
+    let node = &operator.node;
+    match operator.key.as_str() {
+        "one_of" => listed(node, problems).map(Test::OneOf),
+        "not_one_of" => listed(node, problems).map(Test::NotOneOf),
+        "contains" => one_or_more(node, problems, value).map(Test::Contains),
+        "same_as" => same_as(claim, node, problems).map(Test::SameAs),
+        "absent" => absent(node, problems).then_some(Test::Absent),
+        "glob" => {
+            let separators = if claim == COMPOSITE { "/:" } else { "/" };
+            let pattern = |node: &Node, problems: &mut Problems| glob(node, separators, problems);
+            one_or_more(node, problems, pattern).map(Test::Glob)
+        }
+        other => {
+            problems.add(&operator.place, unknown("operator", other, OPERATORS));
+            None
+        }
+    }
+}
+
+/// The values of a list. A single one is written without an operator.
+fn listed(node: &Node, problems: &mut Problems) -> Option<Vec<String>> {
+    let values: Vec<_> = items(node, problems)?.iter().map(|item| value(item, problems)).collect();
+    values.into_iter().collect()
+}
+
+/// A single one, or a list of them.
+fn one_or_more<T>(
+    node: &Node,
+    problems: &mut Problems,
+    one: impl Fn(&Node, &mut Problems) -> Option<T>,
+) -> Option<Vec<T>> {
+    if let Value::Scalar(_) = node.value {
+        return one(node, problems).map(|one| vec![one]);
+    }
+    let all: Vec<_> = items(node, problems)?.iter().map(|item| one(item, problems)).collect();
+    all.into_iter().collect()
+}
+
+/// The canonical text of a value.
+fn value(node: &Node, problems: &mut Problems) -> Option<String> {
+    if let Value::Null = node.value {
+        problems.add(&node.place, nothing());
+        return None;
+    }
+    let scalar = scalar(node, problems)?;
+    let fault = match (scalar.style, kind(&scalar.text)) {
+        (Style::Quoted | Style::Expanded, _) | (_, Kind::Text | Kind::Canonical) => None,
+        (Style::Plain, Kind::Fraction) => Some(
+            "is a number with a fraction, which no claim equals; quote it if the text is meant",
+        ),
+        (Style::Plain, Kind::Doubtful) => Some(
+            "is read differently by different readers of YAML; quote it if the text is meant, \
+                  else write a plain number, true or false",
+        ),
+    };
+    if let Some(fault) = fault {
+        refuse(node, fault, problems);
+        return None;
+    }
+    Some(scalar.text.clone())
+}
+
+fn nothing() -> &'static str {
+    "has no value, and null equals nothing; write `absent: true` if the claim must not be there, \
+     \"\" if it must be empty"
+}
+
+fn same_as(claim: &str, node: &Node, problems: &mut Problems) -> Option<ClaimAddress> {
+    let text = text(node, problems)?;
+    let fault = match address(text) {
+        None => "is no claim: write a name, or a JSON Pointer with ~0 for ~ and ~1 for /",
+        Some(_) if text == claim => "is the claim itself, which is always the same; name another",
+        Some(address) => return Some(address),
+    };
+    refuse(node, fault, problems);
+    None
+}
+
+fn absent(node: &Node, problems: &mut Problems) -> bool {
+    match flag(node, problems) {
+        Some(false) => {
+            let sentence = "must be true; for a claim that must be there write what it must be";
+            refuse(node, sentence, problems);
+            false
+        }
+        outcome => outcome.is_some(),
+    }
+}
+
+fn glob(node: &Node, separators: &'static str, problems: &mut Problems) -> Option<Glob> {
+    let pattern = &scalar(node, problems)?.text;
+    let fault = if pattern.len() > limits::PATTERN_BYTES {
+        format!("the pattern is longer than {} bytes; shorten it", limits::PATTERN_BYTES)
+    } else if !pattern.is_empty() && pattern.chars().all(|character| character == '*') {
+        "the pattern matches everything; write what the value must begin with".to_owned()
+    } else {
+        match Glob::new(pattern, separators) {
+            Ok(glob) => return Some(glob),
+            Err(error) => format!("{error}; {}", glob_advice(&error)),
+        }
+    };
+    refuse(node, fault, problems);
+    None
+}
+
+const fn glob_advice(error: &GlobError) -> &'static str {
+    match error {
+        GlobError::Empty => "write one, such as refs/heads/*",
+        GlobError::Escape => "write \\\\ for a backslash",
+        GlobError::Stars => "write * inside a segment, ** across segments",
+    }
+}

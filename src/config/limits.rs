@@ -1,0 +1,88 @@
+//! `limits:` — the bounds that an operator may move. Their defaults and reasons are in
+//! [`crate::limits`]; here stand the ends beyond which a value is nonsense.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::problem::Problems;
+use super::reader::{Section, refuse};
+use super::values::{duration, number, set, size};
+use super::yaml::Node;
+use crate::limits::Limits;
+
+/// The keys of this section.
+pub(super) const KEYS: &[&str] = &[
+    "id_token_size",
+    "head_size",
+    "headers",
+    "head_timeout",
+    "keep_alive_timeout",
+    "connections",
+    "concurrent_requests",
+    "verified_tokens",
+    "access_tokens",
+    "exchange_timeout",
+    "drain",
+];
+
+const ID_TOKEN_SIZE: RangeInclusive<u64> = 256..=64 << 10;
+
+/// hyper panics below 8 KiB.
+const HEAD_SIZE: RangeInclusive<u64> = 8 << 10..=1 << 20;
+
+/// A header map takes no more than 32768.
+const HEADERS: RangeInclusive<u64> = 1..=1_000;
+
+/// Connections, requests, tokens: beyond a million no memory suffices.
+const COUNT: RangeInclusive<u64> = 1..=1_000_000;
+
+/// Waits on which a caller, or whoever stops the program, hangs.
+const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(5 * 60);
+
+const LONG_WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+
+/// Reads the section.
+pub(super) fn read(node: Option<&Node>, problems: &mut Problems) -> Limits {
+    let mut limits = Limits::default();
+    let Some(section) = node.and_then(|node| Section::open(node, KEYS, problems)) else {
+        return limits;
+    };
+    sizes(&section, &mut limits, problems);
+    counts(&section, &mut limits, problems);
+    waits(&section, &mut limits, problems);
+    limits
+}
+
+fn sizes(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
+    let mut bytes = |key, range| {
+        let bytes = section.value(key).and_then(|node| size(node, range, problems));
+        bytes.and_then(|bytes| usize::try_from(bytes).ok())
+    };
+    set(&mut limits.id_token_bytes, bytes("id_token_size", ID_TOKEN_SIZE));
+    set(&mut limits.head_bytes, bytes("head_size", HEAD_SIZE));
+    if limits.id_token_bytes >= limits.head_bytes
+        && let Some(node) = section.value("head_size").or(section.value("id_token_size"))
+    {
+        let sentence = "a token of `id_token_size` would not fit into a head of `head_size`, for \
+                        it travels in a header; make the head larger";
+        refuse(node, sentence, problems);
+    }
+}
+
+fn counts(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
+    let mut count = |key, range| section.value(key).and_then(|node| number(node, range, problems));
+    set(&mut limits.verified_tokens, count("verified_tokens", COUNT));
+    set(&mut limits.access_tokens, count("access_tokens", COUNT));
+    let mut small = |key, range| count(key, range).and_then(|count| usize::try_from(count).ok());
+    set(&mut limits.headers, small("headers", HEADERS));
+    set(&mut limits.connections, small("connections", COUNT));
+    set(&mut limits.concurrent_requests, small("concurrent_requests", COUNT));
+}
+
+fn waits(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
+    let mut wait = |key, range| section.value(key).and_then(|node| duration(node, range, problems));
+    set(&mut limits.head_timeout, wait("head_timeout", WAIT));
+    set(&mut limits.keep_alive_timeout, wait("keep_alive_timeout", LONG_WAIT));
+    set(&mut limits.exchange_timeout, wait("exchange_timeout", WAIT));
+    set(&mut limits.drain, wait("drain", LONG_WAIT));
+}

@@ -1,0 +1,138 @@
+//! `listeners:` and `admin:` — where the broker listens.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use url::Host;
+
+use super::problem::Problems;
+use super::reader::{Section, items, refuse, text};
+use super::values::flag;
+use super::yaml::Node;
+use crate::proxy::ListenerSpec;
+
+/// The keys of one listener.
+pub(super) const KEYS: &[&str] = &["bind", "hosts", "plaintext"];
+
+/// The keys of `admin`.
+pub(super) const ADMIN_KEYS: &[&str] = &["bind"];
+
+/// Where API requests are taken if no listener is written down.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8484);
+
+const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9484);
+
+/// Reads both sections: no two of their addresses may be the same.
+pub(super) fn read(
+    listeners: Option<&Node>,
+    admin: Option<&Node>,
+    problems: &mut Problems,
+) -> (Vec<ListenerSpec>, SocketAddr) {
+    let mut taken = Vec::new();
+    let specs = match listeners {
+        None => vec![ListenerSpec { bind: DEFAULT, hosts: Vec::new() }],
+        Some(node) => {
+            let nodes = items(node, problems).unwrap_or_default();
+            nodes.iter().filter_map(|node| listener(node, &mut taken, problems)).collect()
+        }
+    };
+    let admin = admin.and_then(|node| admin_address(node, &mut taken, problems));
+    (specs, admin.unwrap_or(ADMIN_DEFAULT))
+}
+
+fn listener(
+    node: &Node,
+    taken: &mut Vec<SocketAddr>,
+    problems: &mut Problems,
+) -> Option<ListenerSpec> {
+    let section = Section::open(node, KEYS, problems)?;
+    let is_plaintext_meant = match section.value("plaintext") {
+        Some(node) => flag(node, problems),
+        None => Some(false),
+    };
+    let hosts = match section.value("hosts") {
+        Some(node) => hosts(node, problems),
+        None => Vec::new(),
+    };
+    let advice = "write an address and a port, such as `bind: 127.0.0.1:8484`";
+    let bind_node = section.required("bind", advice, problems)?;
+    let bind = address(bind_node, taken, problems)?;
+    if !bind.ip().is_loopback() && !is_plaintext_meant? {
+        let sentence = "other machines reach this address, and TLS in the broker comes later; \
+                        write `plaintext: true` beside it if something in front does TLS or the \
+                        network is trusted, else bind 127.0.0.1";
+        refuse(bind_node, sentence, problems);
+    }
+    Some(ListenerSpec { bind, hosts })
+}
+
+fn admin_address(
+    node: &Node,
+    taken: &mut Vec<SocketAddr>,
+    problems: &mut Problems,
+) -> Option<SocketAddr> {
+    let section = Section::open(node, ADMIN_KEYS, problems)?;
+    address(section.value("bind")?, taken, problems)
+}
+
+/// Reads an address that no other listener has. Port 0 stands for any free one.
+fn address(
+    node: &Node,
+    taken: &mut Vec<SocketAddr>,
+    problems: &mut Problems,
+) -> Option<SocketAddr> {
+    let address = match parse(text(node, problems)?) {
+        Ok(address) => address,
+        Err(sentence) => {
+            refuse(node, sentence, problems);
+            return None;
+        }
+    };
+    if address.port() != 0 && taken.contains(&address) {
+        refuse(node, "another listener has this address; write another port", problems);
+        return None;
+    }
+    taken.push(address);
+    Some(address)
+}
+
+fn parse(text: &str) -> Result<SocketAddr, &'static str> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    if text.starts_with("unix:") {
+        return Err("Unix sockets are not supported yet; write an address and a port, such as \
+                    127.0.0.1:8484");
+    }
+    if let Some(Ok(port)) = text.strip_prefix("localhost:").map(str::parse) {
+        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    }
+    if text.parse::<IpAddr>().is_ok() || text == "localhost" {
+        return Err("the port is missing; write it after a colon, such as 127.0.0.1:8484 or \
+                    [::1]:8484");
+    }
+    if text.trim_start_matches(':').parse::<u16>().is_ok() {
+        return Err("the address is missing; write 127.0.0.1 before the port, or 0.0.0.0 to be \
+                    reached by other machines");
+    }
+    Err("must be an IP address and a port, such as 127.0.0.1:8484; names other than localhost are \
+         not looked up")
+}
+
+/// Host names, in lower case as they are compared.
+fn hosts(node: &Node, problems: &mut Problems) -> Vec<String> {
+    let mut hosts = Vec::new();
+    for item in items(node, problems).unwrap_or_default() {
+        let Some(text) = text(item, problems) else {
+            continue;
+        };
+        match Host::parse(text) {
+            Ok(host) => hosts.push(host.to_string()),
+            Err(_) => refuse(
+                item,
+                "must be a host name without scheme, port and path, such as broker.internal",
+                problems,
+            ),
+        }
+    }
+    hosts
+}

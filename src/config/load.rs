@@ -1,0 +1,97 @@
+//! From a file to a configuration.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use aws_lc_rs::digest;
+
+use super::expand::{Environment, expand};
+use super::problem::{ConfigError, Problems};
+use super::reader::{Named, Section};
+use super::rules::Parties;
+use super::yaml::{self, Node};
+use super::{Config, accounts, issuers, limits, listeners, log, octopus, rules};
+use crate::hex::hex;
+use crate::limits::CONFIG_BYTES;
+
+/// The keys at the top.
+pub(super) const KEYS: &[&str] =
+    &["octopus", "listeners", "admin", "issuers", "service_accounts", "rules", "limits", "log"];
+
+/// Reads and builds the configuration of a file.
+pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path);
+    let read = file.and_then(|file| file.take(CONFIG_BYTES as u64 + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return Err(ConfigError::whole_file(path, format!("can't be read: {error}")));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(&text, path, environment),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let before = error.as_bytes().iter().take(good);
+            let line = before.filter(|byte| **byte == b'\n').count() + 1;
+            let sentence = format!("is not UTF-8 text from line {line} on; save it as UTF-8");
+            Err(ConfigError::whole_file(path, sentence))
+        }
+    }
+}
+
+/// Builds the configuration of a text that stands in the file `path`; the files that it names are
+/// looked for beside that one.
+pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    if text.len() > CONFIG_BYTES {
+        let sentence = format!("has more than {CONFIG_BYTES} bytes; no configuration needs that");
+        return Err(ConfigError::whole_file(path, sentence));
+    }
+    let mut problems = Problems::new(path);
+    let built = yaml::read(text, &mut problems).and_then(|mut root| {
+        expand(&mut root, environment, &mut problems);
+        build(&root, text, path, &mut problems)
+    });
+    problems.finish(built)
+}
+
+fn build(root: &Node, text: &str, path: &Path, problems: &mut Problems) -> Option<Config> {
+    let section = Section::open(root, KEYS, problems)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+
+    let advice = "write `octopus: { url: https://acme.octopus.app }` with your server's URL";
+    let upstream = section.required("octopus", advice, problems);
+    let upstream = upstream.and_then(|node| octopus::read(node, folder, problems));
+    let (listeners, admin) =
+        listeners::read(section.value("listeners"), section.value("admin"), problems);
+    let advice = "nobody's token would be accepted; write whose are";
+    let issuers = section.required("issuers", advice, problems);
+    let issuers = issuers.map_or_else(Named::none, |node| issuers::read(node, folder, problems));
+    let advice = "nobody could be acted as; write at least one with its `id:`";
+    let accounts = section.required("service_accounts", advice, problems);
+    let accounts = accounts.map_or_else(Named::none, |node| accounts::read(node, problems));
+    let advice = "nobody could do anything; write who may act as whom";
+    let parties = Parties { issuers: &issuers, accounts: &accounts };
+    let rules = section.required("rules", advice, problems);
+    let rules = rules.map_or_else(Vec::new, |node| rules::read(node, &parties, problems));
+    let limits = limits::read(section.value("limits"), problems);
+    let log = log::read(section.value("log"), problems);
+
+    Some(Config {
+        upstream: upstream?,
+        listeners,
+        admin,
+        issuers: issuers.built,
+        service_accounts: accounts.built,
+        rules,
+        limits,
+        log,
+        digest: digest_of(text),
+        path: path.to_owned(),
+    })
+}
+
+/// Names the content of the file in the log and in a metric.
+fn digest_of(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    hash.as_ref().first_chunk::<6>().map_or_else(String::new, |start| hex(start))
+}

@@ -1,0 +1,75 @@
+//! What the operator wrote: reads the YAML file and builds the types of the other rooms.
+//!
+//! In: a file, and the environment for `${NAME}`. Out: a [`Config`] that is sound, or a
+//! [`ConfigError`] with all that is wrong at once, each with line, column, key and what to write
+//! instead. Files that the configuration names are read, so that a wrong one is found now.
+//!
+//! It opens no connection, takes no secret, logs nothing and decides nothing later: no other room
+//! imports it. A key that it does not know is an error, never ignored: a misspelt condition would
+//! be an open door.
+//!
+//! `yaml` makes a tree with positions, `expand` puts variables in, `reader` and `values` take the
+//! tree apart, and one file for each section builds what it describes.
+
+mod accounts;
+mod claims;
+mod expand;
+mod find;
+mod issuers;
+mod limits;
+mod listeners;
+mod load;
+mod log;
+mod nearest;
+mod octopus;
+mod plain;
+mod problem;
+mod raw;
+mod reader;
+mod rules;
+mod tls;
+mod values;
+mod web;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+pub use find::find;
+pub use load::{load, parse};
+pub use log::{LogConfig, LogFormat};
+pub use problem::{ConfigError, Problem};
+
+use crate::identity::Issuer;
+use crate::limits::Limits;
+use crate::octopus::{ServiceAccount, Upstream};
+use crate::proxy::ListenerSpec;
+use crate::trust::Rule;
+
+/// A sound configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The Octopus server.
+    pub upstream: Upstream,
+    /// Where API requests are taken; at least one.
+    pub listeners: Vec<ListenerSpec>,
+    /// Where metrics and health are shown.
+    pub admin: SocketAddr,
+    /// Whose tokens are believed; at least one.
+    pub issuers: Vec<Issuer>,
+    /// Whom workloads act as.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// In the order of the file; at least one. Each names a configured issuer and account.
+    pub rules: Vec<Rule>,
+    /// The bounds.
+    pub limits: Limits,
+    /// How the program logs.
+    pub log: LogConfig,
+    /// The first 12 hexadecimal digits of the file's SHA-256.
+    pub digest: String,
+    /// The file.
+    pub path: PathBuf,
+}

@@ -1,0 +1,66 @@
+//! `octopus:` — the server.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use super::problem::Problems;
+use super::reader::{Section, refuse, text};
+use super::tls::roots;
+use super::values::{duration, set};
+use super::web::{self, Query};
+use super::yaml::Node;
+use crate::octopus::{TokenEndpoint, Upstream};
+
+/// The keys of this section.
+pub(super) const KEYS: &[&str] =
+    &["url", "ca_file", "token_endpoint", "connect_timeout", "idle_timeout"];
+
+const CONNECT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(5 * 60);
+
+/// A day: longer silences are dead connections.
+const IDLE: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
+
+/// Reads the section; `None` if no server can be made of it.
+pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Option<Upstream> {
+    let section = Section::open(node, KEYS, problems)?;
+    let roots = roots(section.value("ca_file"), folder, problems);
+    let token_endpoint =
+        section.value("token_endpoint").and_then(|node| token_endpoint(node, problems));
+    let connect_timeout =
+        section.value("connect_timeout").and_then(|node| duration(node, CONNECT, problems));
+    let idle_timeout =
+        section.value("idle_timeout").and_then(|node| duration(node, IDLE, problems));
+
+    let advice = "write the server's base URL, such as `url: https://acme.octopus.app`";
+    let url_node = section.required("url", advice, problems)?;
+    let (_, url) = web::url(url_node, Query::Refused, problems)?;
+    let mut upstream = match Upstream::new(url, roots?) {
+        Ok(upstream) => upstream,
+        Err(error) => {
+            refuse(url_node, error.to_string(), problems);
+            return None;
+        }
+    };
+    set(&mut upstream.token_endpoint, token_endpoint);
+    set(&mut upstream.connect_timeout, connect_timeout);
+    set(&mut upstream.idle_timeout, idle_timeout);
+    Some(upstream)
+}
+
+fn token_endpoint(node: &Node, problems: &mut Problems) -> Option<TokenEndpoint> {
+    match text(node, problems)? {
+        "rebase" => Some(TokenEndpoint::Rebase),
+        "published" => Some(TokenEndpoint::Published),
+        written if written.contains("://") => {
+            let (_, url) = web::url(node, Query::Allowed, problems)?;
+            Some(TokenEndpoint::Fixed(url))
+        }
+        _ => {
+            let sentence = "must be rebase, published or an absolute URL, such as \
+                            https://acme.octopus.app/token/v1";
+            refuse(node, sentence, problems);
+            None
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What is wrong with a configuration: where, and what to write instead.
+
+use std::error::Error;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::yaml::Place;
+
+/// Problems printed; the rest is counted. A file that is wrong a hundred times over is another
+/// file than the operator meant.
+const SHOWN: usize = 100;
+
+/// Everything that is wrong with a configuration, at once. Displayed as one problem a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    problems: Vec<Problem>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file; empty if none was found.
+    pub file: PathBuf,
+    /// From 1; 0 if the problem is with the file as a whole.
+    pub line: usize,
+    /// In characters, from 1; 0 if the problem is with the file as a whole.
+    pub column: usize,
+    /// The key, such as `rules[2].claims.repository.glob`; empty at the top.
+    pub path: String,
+    /// What is wrong and what to write instead. A value that came from the environment is not
+    /// shown, unless it is the path of a file.
+    pub sentence: String,
+}
+
+impl ConfigError {
+    /// A problem with the file as a whole.
+    pub(super) fn whole_file(file: &Path, sentence: String) -> Self {
+        let place = Place { line: 0, column: 0, path: String::new() };
+        let mut problems = Problems::new(file);
+        problems.add(&place, sentence);
+        problems.into_error()
+    }
+
+    /// The problems, sorted by line and column; at least one.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, problem) in self.problems.iter().take(SHOWN).enumerate() {
+            let line_end = if number == 0 { "" } else { "\n" };
+            write!(formatter, "{line_end}{problem}")?;
+        }
+        match self.problems.len().checked_sub(SHOWN) {
+            None | Some(0) => Ok(()),
+            Some(more) => write!(formatter, "\nand {more} more"),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.file.as_os_str().is_empty() {
+            write!(formatter, "{}", printable(&self.file.to_string_lossy()))?;
+            if self.line > 0 {
+                write!(formatter, ":{}:{}", self.line, self.column)?;
+            }
+            formatter.write_str(": ")?;
+        }
+        if !self.path.is_empty() {
+            write!(formatter, "{}: ", printable(&self.path))?;
+        }
+        formatter.write_str(&printable(&self.sentence))
+    }
+}
+
+/// Takes problems in as they are found.
+pub(super) struct Problems {
+    file: PathBuf,
+    found: Vec<Problem>,
+}
+
+impl Problems {
+    pub(super) fn new(file: &Path) -> Self {
+        Self { file: file.to_owned(), found: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, place: &Place, sentence: impl Into<String>) {
+        self.found.push(Problem {
+            file: self.file.clone(),
+            line: place.line,
+            column: place.column,
+            path: place.path.clone(),
+            sentence: sentence.into(),
+        });
+    }
+
+    /// What was built, if nothing was wrong with it.
+    pub(super) fn finish<T>(self, built: Option<T>) -> Result<T, ConfigError> {
+        debug_assert!(built.is_some() || !self.found.is_empty(), "nothing built, nothing said");
+        match built {
+            Some(built) if self.found.is_empty() => Ok(built),
+            _ => Err(self.into_error()),
+        }
+    }
+
+    fn into_error(self) -> ConfigError {
+        let mut problems = self.found;
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        ConfigError { problems }
+    }
+}
+
+/// Control characters and those that turn the direction of writing are escaped: a terminal shall
+/// show what stands in the file, and nothing else.
+fn printable(text: &str) -> String {
+    let is_odd = |character: char| {
+        character.is_control()
+            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, character| {
+        if is_odd(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+        shown
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(count: usize) -> ConfigError {
+        let mut problems = Problems::new(Path::new("octobroker.yaml"));
+        for line in (1..=count).rev() {
+            let place = Place { line, column: 5, path: format!("rules[{line}]") };
+            problems.add(&place, "is wrong");
+        }
+        problems.into_error()
+    }
+
+    #[test]
+    fn one_problem_is_one_line_and_lines_are_in_order() {
+        let shown = problems(2).to_string();
+
+        assert_eq!(
+            shown,
+            "octobroker.yaml:1:5: rules[1]: is wrong\noctobroker.yaml:2:5: rules[2]: is wrong"
+        );
+    }
+
+    #[test]
+    fn a_flood_is_cut_and_counted() {
+        let shown = problems(SHOWN + 7).to_string();
+
+        assert_eq!(shown.lines().count(), SHOWN + 1);
+        assert!(shown.ends_with("\nand 7 more"));
+    }
+
+    #[test]
+    fn a_problem_with_the_whole_file_has_no_line() {
+        let error = ConfigError::whole_file(Path::new("a.yaml"), "is empty".to_owned());
+
+        assert_eq!(error.to_string(), "a.yaml: is empty");
+    }
+
+    #[test]
+    fn nothing_in_a_file_steers_the_terminal() {
+        let place = Place { line: 1, column: 1, path: "a\u{1b}[2J".to_owned() };
+        let mut problems = Problems::new(Path::new("a\nb"));
+        problems.add(&place, "\u{202e}x");
+
+        let shown = problems.into_error().to_string();
+
+        assert_eq!(shown, "a\\u{a}b:1:1: a\\u{1b}[2J: \\u{202e}x");
+    }
+}

@@ -1,0 +1,182 @@
+//! Takes the tree apart: maps with known keys, maps of named things, lists, texts.
+//!
+//! A reader that finds something wrong reports it and answers `None`; its caller goes on with
+//! what else there is, so that all problems are found in one go.
+
+use super::nearest::suggestion;
+use super::problem::Problems;
+use super::yaml::{Entry, Node, Place, Scalar, Style, Value};
+
+/// Longest name of an issuer, a service account or a rule.
+const NAME: usize = 64;
+
+/// A map whose keys are known. An unknown one is reported when it is opened.
+pub(super) struct Section<'a> {
+    place: &'a Place,
+    keys: &'static [&'static str],
+    entries: &'a [Entry],
+}
+
+impl<'a> Section<'a> {
+    /// Opens a map; nothing at all counts as an empty one.
+    pub(super) fn open(
+        node: &'a Node,
+        keys: &'static [&'static str],
+        problems: &mut Problems,
+    ) -> Option<Self> {
+        let entries = entries(node, problems)?;
+        for entry in entries {
+            if !keys.contains(&entry.key.as_str()) {
+                problems.add(&entry.place, unknown("key", &entry.key, keys));
+            }
+        }
+        Some(Self { place: &node.place, keys, entries })
+    }
+
+    /// The value of a key, if it is there.
+    pub(super) fn value(&self, key: &'static str) -> Option<&'a Node> {
+        debug_assert!(self.keys.contains(&key), "{key} is not among the known keys");
+        let found = self.entries.iter().find(|entry| entry.key == key);
+        found.map(|entry| &entry.node)
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn required(
+        &self,
+        key: &'static str,
+        advice: &str,
+        problems: &mut Problems,
+    ) -> Option<&'a Node> {
+        let value = self.value(key);
+        if value.is_none() {
+            problems.add(self.place, format!("`{key}` is missing; {advice}"));
+        }
+        value
+    }
+}
+
+/// The sentence on a word that is none of those known.
+pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    let near = suggestion(word, known.iter().copied());
+    if near.is_empty() {
+        format!("unknown {what}; known here are {}", known.join(", "))
+    } else {
+        format!("unknown {what}{near}")
+    }
+}
+
+/// The entries of a map; nothing at all counts as an empty one.
+pub(super) fn entries<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a [Entry]> {
+    match &node.value {
+        Value::Map(entries) => Some(entries),
+        Value::Null => Some(&[]),
+        Value::Broken => None,
+        Value::Scalar(_) | Value::List(_) => {
+            let found = shape(&node.value);
+            problems.add(&node.place, format!("must be a map of keys and values, not {found}"));
+            None
+        }
+    }
+}
+
+/// The items of a list that has some.
+pub(super) fn items<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a [Node]> {
+    match &node.value {
+        Value::List(items) if !items.is_empty() => Some(items),
+        Value::Broken => None,
+        Value::List(_) | Value::Null => {
+            problems.add(&node.place, "the list is empty; write an entry, or remove the key");
+            None
+        }
+        Value::Scalar(_) | Value::Map(_) => {
+            let found = shape(&node.value);
+            problems.add(&node.place, format!("must be a list, not {found}"));
+            None
+        }
+    }
+}
+
+/// A text, a number or a boolean, as written.
+pub(super) fn scalar<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a Scalar> {
+    match &node.value {
+        Value::Scalar(scalar) => Some(scalar),
+        Value::Broken => None,
+        Value::Null => {
+            problems.add(&node.place, "has no value; write one, or remove the key");
+            None
+        }
+        Value::List(_) | Value::Map(_) => {
+            let found = shape(&node.value);
+            problems.add(&node.place, format!("must be one value, not {found}"));
+            None
+        }
+    }
+}
+
+/// A text that is not empty, whatever it looks like.
+pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a str> {
+    let scalar = scalar(node, problems)?;
+    if scalar.text.is_empty() {
+        refuse(node, "is empty; write a value, or remove the key", problems);
+        return None;
+    }
+    Some(&scalar.text)
+}
+
+/// Reports a scalar. In quotes, a `${NAME}` may be the cause.
+pub(super) fn refuse(node: &Node, sentence: impl Into<String>, problems: &mut Problems) {
+    let mut sentence = sentence.into();
+    if let Value::Scalar(Scalar { text, style: Style::Quoted }) = &node.value
+        && text.contains("${")
+    {
+        sentence.push_str(" (inside quotes `${NAME}` is not expanded)");
+    }
+    problems.add(&node.place, sentence);
+}
+
+/// How a text may be shown in a problem: not if it came from the environment.
+pub(super) fn shown(scalar: &Scalar) -> String {
+    match scalar.style {
+        Style::Expanded => "the expanded value".to_owned(),
+        Style::Plain | Style::Quoted if scalar.text.chars().count() > NAME => {
+            "the value".to_owned()
+        }
+        Style::Plain | Style::Quoted => format!("`{}`", scalar.text),
+    }
+}
+
+/// What may stand for a name: it is a label in logs and metrics.
+pub(super) fn check_name(name: &str, place: &Place, problems: &mut Problems) -> bool {
+    let is_label = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
+    let is_good = (1..=NAME).contains(&name.len()) && name.chars().all(is_label);
+    if !is_good {
+        problems.add(
+            place,
+            format!("a name has 1 to {NAME} of the characters A-Z a-z 0-9 _ . -; write another"),
+        );
+    }
+    is_good
+}
+
+fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Scalar(_) => "a text",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a map",
+        Value::Broken => "something broken",
+    }
+}
+
+/// Things by name: those that could be built, and the names of all, so that whoever names one
+/// that could not be built is not reported as well.
+pub(super) struct Named<T> {
+    pub(super) names: Vec<String>,
+    pub(super) built: Vec<T>,
+}
+
+impl<T> Named<T> {
+    pub(super) const fn none() -> Self {
+        Self { names: Vec::new(), built: Vec::new() }
+    }
+}

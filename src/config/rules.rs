@@ -1,0 +1,141 @@
+//! `rules:` — who may act as whom, tried in the order of the file.
+
+use super::claims;
+use super::nearest::suggestion;
+use super::problem::Problems;
+use super::reader::{Named, Section, check_name, items, refuse, text};
+use super::yaml::{Node, Value};
+use crate::identity::Issuer;
+use crate::limits;
+use crate::octopus::ServiceAccount;
+use crate::trust::{Condition, Rule};
+
+/// The keys of one rule.
+pub(super) const KEYS: &[&str] = &["name", "issuer", "claims", "service_account"];
+
+/// What a rule may name.
+pub(super) struct Parties<'a> {
+    pub(super) issuers: &'a Named<Issuer>,
+    pub(super) accounts: &'a Named<ServiceAccount>,
+}
+
+/// Reads the section.
+pub(super) fn read(node: &Node, parties: &Parties<'_>, problems: &mut Problems) -> Vec<Rule> {
+    if is_empty(node) {
+        let sentence = "has no rule, so nobody could do anything; write one, with `name:`, \
+                        `issuer:`, `claims:` and `service_account:`";
+        problems.add(&node.place, sentence);
+        return Vec::new();
+    }
+    let nodes = items(node, problems).unwrap_or_default();
+    if let Some(beyond) = nodes.get(limits::RULES) {
+        let sentence =
+            format!("at most {} rules are taken; remove this and what follows", limits::RULES);
+        problems.add(&beyond.place, sentence);
+    }
+    let mut names = Vec::new();
+    let nodes = nodes.iter().take(limits::RULES);
+    nodes.filter_map(|node| rule(node, parties, &mut names, problems)).collect()
+}
+
+fn is_empty(node: &Node) -> bool {
+    match &node.value {
+        Value::Null => true,
+        Value::List(items) => items.is_empty(),
+        Value::Scalar(_) | Value::Map(_) | Value::Broken => false,
+    }
+}
+
+fn rule<'a>(
+    node: &'a Node,
+    parties: &Parties<'_>,
+    names: &mut Vec<&'a str>,
+    problems: &mut Problems,
+) -> Option<Rule> {
+    let section = Section::open(node, KEYS, problems)?;
+    let name = name(&section, names, problems);
+    let advice = "write the name of one under `issuers:`";
+    let issuer = section
+        .required("issuer", advice, problems)
+        .and_then(|node| configured(node, &parties.issuers.names, "issuers", problems));
+    let conditions = conditions(&section, problems);
+    let advice = "write the name of one under `service_accounts:`";
+    let account = section
+        .required("service_account", advice, problems)
+        .and_then(|node| configured(node, &parties.accounts.names, "service_accounts", problems))?;
+    // One that could not be built was reported where it stands.
+    let account = parties.accounts.built.iter().find(|built| built.name == account)?;
+
+    Some(Rule {
+        name: name?.to_owned(),
+        issuer: issuer?.to_owned(),
+        service_account: account.name.clone(),
+        audience: account.audience.clone(),
+        conditions: conditions?,
+    })
+}
+
+fn name<'a>(
+    section: &Section<'a>,
+    names: &mut Vec<&'a str>,
+    problems: &mut Problems,
+) -> Option<&'a str> {
+    let advice = "write one, such as `name: web-production`; logs and metrics show it";
+    let node = section.required("name", advice, problems)?;
+    let name = text(node, problems)?;
+    if !check_name(name, &node.place, problems) {
+        return None;
+    }
+    if names.contains(&name) {
+        refuse(node, "another rule above has this name; write another", problems);
+        return None;
+    }
+    names.push(name);
+    Some(name)
+}
+
+/// A name that must be among those that are configured.
+fn configured<'a>(
+    node: &'a Node,
+    names: &[String],
+    section: &str,
+    problems: &mut Problems,
+) -> Option<&'a str> {
+    let name = text(node, problems)?;
+    if names.iter().any(|configured| configured == name) {
+        return Some(name);
+    }
+    // Without any, that is what was reported.
+    if !names.is_empty() {
+        let names = names.iter().map(String::as_str);
+        let near = suggestion(name, names.clone());
+        let list: Vec<&str> = names.take(10).collect();
+        let known = if near.is_empty() { format!("; known are {}", list.join(", ")) } else { near };
+        refuse(node, format!("is not one of those under `{section}:`{known}"), problems);
+    }
+    None
+}
+
+fn conditions(section: &Section<'_>, problems: &mut Problems) -> Option<Vec<Condition>> {
+    let advice =
+        "write what the token must say, such as `claims: { repository_id: \"812345678\" }`";
+    let node = section.required("claims", advice, problems)?;
+    let conditions = claims::read(node, problems)?;
+    if conditions.len() > limits::CONDITIONS {
+        let sentence = format!("has more than {} conditions; write fewer", limits::CONDITIONS);
+        problems.add(&node.place, sentence);
+        return None;
+    }
+    if !conditions.iter().any(Condition::is_positive) {
+        let sentence = if conditions.is_empty() {
+            "has no condition, so every token of the issuer would match; write what the token \
+             must say, such as `repository_id: \"812345678\"`"
+        } else {
+            "says only who may not, so everybody else's token would match; write also what the \
+             token must say, such as `repository_id: \"812345678\"`"
+        };
+        problems.add(&node.place, sentence);
+        return None;
+    }
+    Some(conditions)
+}

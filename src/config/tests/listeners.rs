@@ -1,0 +1,114 @@
+//! `listeners:` and `admin:`
+
+use super::{each_is_refused, sound};
+
+#[test]
+fn an_address_is_an_ip_address_and_a_port() {
+    let at = "1:20: listeners[0].bind";
+    each_is_refused(&[
+        (
+            "listeners: [{bind: 'unix:/run/o.sock'}]",
+            at,
+            "Unix sockets are not supported yet; write",
+        ),
+        ("listeners: [{bind: 127.0.0.1}]", at, "the port is missing"),
+        ("listeners: [{bind: localhost}]", at, "the port is missing"),
+        ("listeners: [{bind: '::1'}]", at, "the port is missing"),
+        ("listeners: [{bind: 8484}]", at, "the address is missing; write 127.0.0.1"),
+        ("listeners: [{bind: ':8484'}]", at, "the address is missing"),
+        ("listeners: [{bind: 'broker.internal:8484'}]", at, "names other than localhost"),
+        ("listeners: [{bind: 'localhost:99999'}]", at, "must be an IP address and a port"),
+        ("listeners: [{bind: 'http://127.0.0.1:8484'}]", at, "must be an IP address and a port"),
+        ("admin: {bind: metrics}", "1:15: admin.bind", "must be an IP address and a port"),
+    ]);
+}
+
+#[test]
+fn other_machines_are_served_without_tls_only_if_that_is_meant() {
+    let advice = "write `plaintext: true` beside it if something in front does TLS";
+    each_is_refused(&[
+        ("listeners: [{bind: '0.0.0.0:8484'}]", "1:20: listeners[0].bind", advice),
+        ("listeners: [{bind: '[::]:8484', plaintext: false}]", "1:20: listeners[0].bind", advice),
+        ("listeners: [{bind: '10.0.0.1:0'}]", "1:20: listeners[0].bind", advice),
+        (
+            "listeners: [{bind: '1.2.3.4:1', plaintext: yes}]",
+            "1:44: listeners[0].plaintext",
+            "true or",
+        ),
+        (
+            "listeners: [{bind: '1.2.3.4:1', plaintext: 'true'}]",
+            "1:44: listeners[0].plaintext",
+            "without quotes",
+        ),
+    ]);
+
+    let listener = &sound("listeners: [{bind: '0.0.0.0:80', plaintext: true}]").listeners[0];
+    assert!(!listener.is_loopback());
+}
+
+#[test]
+fn two_listeners_never_share_an_address() {
+    each_is_refused(&[
+        (
+            "listeners:\n- bind: 127.0.0.1:1\n- bind: localhost:1",
+            "3:9: listeners[1].bind",
+            "another listener has this address",
+        ),
+        (
+            "admin: {bind: '127.0.0.1:8484'}\nlisteners: [{bind: '127.0.0.1:8484'}]",
+            "1:15: admin.bind",
+            "another listener",
+        ),
+    ]);
+
+    let free = sound("listeners: [{bind: '127.0.0.1:0'}, {bind: '127.0.0.1:0'}]");
+    assert_eq!(free.listeners.len(), 2);
+}
+
+#[test]
+fn a_listener_is_a_map_with_known_keys() {
+    each_is_refused(&[
+        ("listeners: []", "1:1: listeners", "the list is empty; write an entry, or remove the key"),
+        ("listeners:", "1:1: listeners", "the list is empty"),
+        ("listeners: {bind: '127.0.0.1:1'}", "1:1: listeners", "must be a list, not a map"),
+        ("listeners: ['127.0.0.1:1']", "1:13: listeners[0]", "must be a map of keys and values"),
+        ("listeners: [{hosts: [a]}]", "1:13: listeners[0]", "`bind` is missing"),
+        (
+            "listeners: [{bind: '127.0.0.1:1', tls: {}}]",
+            "1:35: listeners[0].tls",
+            "unknown key; known here are bind, hosts, plaintext",
+        ),
+        (
+            "listeners: [{bind: '127.0.0.1:1', host: [a]}]",
+            "1:35: listeners[0].host",
+            "did you mean `hosts`?",
+        ),
+        (
+            "listeners: [{bind: '127.0.0.1:1', hosts: a}]",
+            "1:42: listeners[0].hosts",
+            "must be a list, not a text",
+        ),
+        (
+            "listeners: [{bind: '127.0.0.1:1', hosts: ['a:1']}]",
+            "1:43: listeners[0].hosts[0]",
+            "without scheme, port and path",
+        ),
+        (
+            "listeners: [{bind: '127.0.0.1:1', hosts: ['https://a']}]",
+            "1:43: listeners[0].hosts[0]",
+            "without scheme",
+        ),
+        ("admin: {bind: '127.0.0.1:1', bin: 2}", "1:30: admin.bin", "did you mean `bind`?"),
+        ("admin: 9484", "1:8: admin", "must be a map"),
+    ]);
+
+    let listener =
+        &sound("listeners: [{bind: 'localhost:1', hosts: [Broker.Internal]}]").listeners[0];
+    assert_eq!(listener.bind.to_string(), "127.0.0.1:1");
+    assert_eq!(listener.hosts, ["broker.internal"]);
+}
+
+#[test]
+fn metrics_may_be_shown_to_other_machines() {
+    assert_eq!(sound("admin: {bind: '0.0.0.0:9484'}").admin.to_string(), "0.0.0.0:9484");
+}

@@ -1,0 +1,263 @@
+//! YAML as a tree in which every value knows where it stands and how it was written.
+//!
+//! `serde-saphyr` parses, and this is the only file that knows it. Its own typing is not used: a
+//! scalar is the text in the file, so that `007` is not 7 and `1_000` is not 1000. A file that is
+//! no YAML, or too deep, or blown up by aliases, is one problem; a key that stands twice and a
+//! merge key are problems beside all others.
+
+use std::collections::HashMap;
+
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::{Error, Location, Options, Spanned};
+
+use super::problem::Problems;
+use super::raw::Raw;
+
+/// Deepest nesting; ours ends at 7: `rules`, rule, `claims`, claim, operator, list, value.
+const DEPTH: usize = 16;
+
+/// Most values and keys: what a file of the largest size holds if it is not made of commas.
+const NODES: usize = 250_000;
+
+/// Most aliases (`*name`), and how much they may repeat in all.
+const ALIASES: usize = 1_000;
+const REPEATED_EVENTS: usize = 20_000;
+
+/// Characters of a key that are shown in a path.
+const KEY_SHOWN: usize = 64;
+
+/// A position, and the key that stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) line: usize,
+    pub(super) column: usize,
+    pub(super) path: String,
+}
+
+/// A value and its place.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) value: Value,
+}
+
+#[derive(Debug)]
+pub(super) enum Value {
+    /// Nothing, or a plain `~` or `null`.
+    Null,
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+    /// Wrong, and already reported.
+    Broken,
+}
+
+#[derive(Debug)]
+pub(super) struct Scalar {
+    pub(super) text: String,
+    pub(super) style: Style,
+}
+
+/// How a scalar was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Without quotes: `${NAME}` is expanded, and other readers of YAML may see another type.
+    Plain,
+    Quoted,
+    /// Plain, and made from the environment: its text is never shown.
+    Expanded,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    /// Of the key.
+    pub(super) place: Place,
+    pub(super) node: Node,
+}
+
+/// Reads a document. `None` if it is no YAML.
+pub(super) fn read(source: &str, problems: &mut Problems) -> Option<Node> {
+    // Positions in bytes are counted from behind a byte order mark.
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(source, options()) {
+        Ok(root) => {
+            let place = Place { line: 1, column: 1, path: String::new() };
+            let value = Tree { source, problems }.value(&place, root);
+            Some(Node { place, value })
+        }
+        Err(error) => {
+            let (line, column) = error.location().map_or((1, 1), position);
+            let place = Place { line, column, path: String::new() };
+            problems.add(&place, fault(&error, source.lines().nth(line.saturating_sub(1))));
+            None
+        }
+    }
+}
+
+fn options() -> Options {
+    serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        merge_keys: MergeKeyPolicy::AsOrdinary,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: REPEATED_EVENTS,
+            max_replay_stack_depth: DEPTH,
+        },
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH,
+            flow_nesting_limit: DEPTH,
+            max_nodes: NODES,
+            max_aliases: ALIASES,
+        },
+    }
+}
+
+/// What is wrong with a text that is no YAML, or not ours.
+fn fault(error: &Error, line: Option<&str>) -> String {
+    match error {
+        Error::MultipleDocuments { .. } => {
+            "a second document starts here; a configuration is one document, so remove what \
+             follows"
+                .to_owned()
+        }
+        Error::Budget { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => {
+            "the file is too deep, too large or repeats too much by aliases; no configuration \
+             needs that"
+                .to_owned()
+        }
+        Error::AliasError { error, .. } => fault(error, line),
+        Error::UnknownAnchor { .. } => {
+            "no value above carries this anchor; quote the value if the star is meant as a star"
+                .to_owned()
+        }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "the alias stands inside the value that it names; write the value out".to_owned()
+        }
+        Error::UnsupportedTag { .. } => {
+            "tags are not taken; remove the word with the `!`, or quote the value".to_owned()
+        }
+        Error::Unexpected { .. } | Error::NullIntoString { .. } => {
+            "a key must be one text; quote it, or write the value behind a key".to_owned()
+        }
+        _ => syntax_fault(error, line.unwrap_or_default()),
+    }
+}
+
+fn syntax_fault(error: &Error, line: &str) -> String {
+    let message = error.to_string();
+    let message = message.split_once(" at line ").map_or(message.as_str(), |(what, _)| what);
+    let says = |phrase: &str| message.contains(phrase);
+    let advice = if says("recursion limit") {
+        "no configuration is that deep"
+    } else if says("tabs") {
+        "indent with spaces"
+    } else if line.contains("${") {
+        "inside `{ }` and `[ ]` YAML can't hold a plain `${NAME}`, so write that on lines of its own"
+    } else if says("unclosed") {
+        "close it"
+    } else if says("mapping values") || says("':'") || says("unexpected character") {
+        "quote the value if the character belongs to it, else look at the indentation"
+    } else {
+        "look at the indentation, the brackets and the line above"
+    };
+    format!("is not YAML: {message}; {advice}")
+}
+
+fn position(location: Location) -> (usize, usize) {
+    let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    (number(location.line()), number(location.column()))
+}
+
+/// Makes the tree.
+struct Tree<'a> {
+    source: &'a str,
+    problems: &'a mut Problems,
+}
+
+impl Tree<'_> {
+    fn value(&mut self, place: &Place, raw: Spanned<Raw>) -> Value {
+        let written = self.written(raw.defined);
+        match raw.value {
+            Raw::Null => Value::Null,
+            Raw::List(items) => {
+                let items = items.into_iter().enumerate();
+                Value::List(items.map(|(number, item)| self.item(place, number, item)).collect())
+            }
+            Raw::Map(entries) => Value::Map(self.entries(place, entries)),
+            Raw::Typed(meant) => Value::Scalar(match written {
+                Some(written) if !is_quoted(written) => {
+                    Scalar { text: written.to_owned(), style: Style::Plain }
+                }
+                _ => Scalar { text: meant, style: Style::Quoted },
+            }),
+            Raw::Text(text) => {
+                let is_plain = written.is_some_and(|written| !is_quoted(written));
+                let style = if is_plain { Style::Plain } else { Style::Quoted };
+                Value::Scalar(Scalar { text, style })
+            }
+        }
+    }
+
+    fn item(&mut self, of: &Place, number: usize, raw: Spanned<Raw>) -> Node {
+        let (line, column) = position(raw.referenced);
+        let place = Place { line, column, path: format!("{}[{number}]", of.path) };
+        Node { value: self.value(&place, raw), place }
+    }
+
+    fn entries(&mut self, of: &Place, raw: Vec<(Spanned<String>, Spanned<Raw>)>) -> Vec<Entry> {
+        let mut lines: HashMap<String, usize> = HashMap::new();
+        let mut entries = Vec::with_capacity(raw.len());
+        for (key, raw) in raw {
+            let (line, column) = position(key.referenced);
+            let place = Place { line, column, path: join(&of.path, &key.value) };
+            if key.value == "<<" {
+                self.problems.add(
+                    &place,
+                    "merge keys are not taken, for they hide what applies; write the entries out",
+                );
+            } else if let Some(first) = lines.insert(key.value.clone(), line) {
+                let sentence = format!("the key stands twice, first in line {first}; remove one");
+                self.problems.add(&place, sentence);
+            } else {
+                let node = self.entry_node(&place, raw);
+                entries.push(Entry { key: key.value, place, node });
+            }
+        }
+        entries
+    }
+
+    /// A scalar stands where it begins; a list, a map and nothing stand where their key does.
+    fn entry_node(&mut self, key: &Place, raw: Spanned<Raw>) -> Node {
+        let mut place = key.clone();
+        if matches!(raw.value, Raw::Typed(_) | Raw::Text(_)) {
+            (place.line, place.column) = position(raw.referenced);
+        }
+        Node { value: self.value(&place, raw), place }
+    }
+
+    fn written(&self, location: Location) -> Option<&str> {
+        let span = location.span();
+        let start = usize::try_from(span.byte_offset()?).ok()?;
+        let length = usize::try_from(span.byte_len()?).ok()?;
+        self.source.get(start..start.checked_add(length)?)
+    }
+}
+
+fn is_quoted(written: &str) -> bool {
+    written.starts_with(['"', '\''])
+}
+
+fn join(path: &str, key: &str) -> String {
+    let is_word = |character: char| character.is_alphanumeric() || "_-/".contains(character);
+    let shown: String = key.chars().take(KEY_SHOWN).collect();
+    let shown =
+        if !key.is_empty() && key.chars().all(is_word) { shown } else { format!("{shown:?}") };
+    if path.is_empty() { shown } else { format!("{path}.{shown}") }
+}

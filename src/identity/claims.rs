@@ -1,0 +1,253 @@
+//! The claims of a token whose signature holds, read strictly (RFC 7519 4.1).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::json::Json;
+use crate::limits;
+
+/// All claims; the registered ones with the types that RFC 7519 gives them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claims {
+    pub(super) issuer: String,
+    pub(super) subject: String,
+    pub(super) audience: Vec<String>,
+    pub(super) expires: f64,
+    pub(super) not_before: Option<f64>,
+    pub(super) issued_at: Option<f64>,
+    pub(super) token_id: Option<String>,
+    all: BTreeMap<String, Json>,
+}
+
+/// A claim that is missing or has the wrong type. Names the claim, never its value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the claim {claim} {fault}")]
+pub struct ClaimsError {
+    pub(super) claim: &'static str,
+    pub(super) fault: &'static str,
+}
+
+impl Claims {
+    /// Reads a payload.
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
+        let Ok(Json::Object(all)) = Json::parse(payload) else {
+            return Err(ClaimsError { claim: "set", fault: "is not one strict JSON object" });
+        };
+        let subject = required_text(&all, "sub")?;
+        if subject.len() > limits::SUBJECT_BYTES {
+            return Err(ClaimsError { claim: "sub", fault: "is too long" });
+        }
+        let missing = ClaimsError { claim: "exp", fault: "is missing" };
+        Ok(Self {
+            issuer: required_text(&all, "iss")?,
+            subject,
+            audience: audience(&all)?,
+            expires: numeric_date(&all, "exp")?.ok_or(missing)?,
+            not_before: numeric_date(&all, "nbf")?,
+            issued_at: numeric_date(&all, "iat")?,
+            token_id: all.get("jti").and_then(Json::as_str).map(str::to_owned),
+            all,
+        })
+    }
+
+    /// The value at an address, if there is one.
+    pub fn at(&self, address: &ClaimAddress) -> Option<&Json> {
+        match address {
+            ClaimAddress::Name(name) => self.all.get(name),
+            ClaimAddress::Pointer { steps, .. } => {
+                let (first, rest) = steps.split_first()?;
+                rest.iter().try_fold(self.all.get(first)?, |value, step| match value {
+                    Json::Object(members) => members.get(step),
+                    Json::Array(items) => items.get(array_index(step)?),
+                    _ => None,
+                })
+            }
+        }
+    }
+}
+
+/// Reads `iss` of a payload that nobody verified, only to choose the issuer whose keys may verify
+/// it. `None` if there is no such string, or if two of them could be meant.
+pub(super) fn unverified_issuer(payload: &[u8]) -> Option<Cow<'_, str>> {
+    #[derive(serde::Deserialize)]
+    struct Peek<'a> {
+        #[serde(borrow)]
+        iss: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Peek<'_>>(payload).ok().map(|peek| peek.iss)
+}
+
+fn required_text(all: &BTreeMap<String, Json>, claim: &'static str) -> Result<String, ClaimsError> {
+    match all.get(claim) {
+        Some(Json::String(text)) if !text.is_empty() => Ok(text.clone()),
+        Some(_) => Err(ClaimsError { claim, fault: "is not a non-empty string" }),
+        None => Err(ClaimsError { claim, fault: "is missing" }),
+    }
+}
+
+/// A string, or an array of strings; empty when missing, which no audience check accepts.
+fn audience(all: &BTreeMap<String, Json>) -> Result<Vec<String>, ClaimsError> {
+    let wrong = || ClaimsError { claim: "aud", fault: "is not a string or an array of strings" };
+    match all.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Json::String(audience)) => Ok(vec![audience.clone()]),
+        Some(Json::Array(items)) => {
+            items.iter().map(|item| Ok(item.as_str().ok_or_else(wrong)?.to_owned())).collect()
+        }
+        Some(_) => Err(wrong()),
+    }
+}
+
+/// Seconds since 1970, a fraction allowed: finite, not negative, exact in 53 bits.
+fn numeric_date(
+    all: &BTreeMap<String, Json>,
+    claim: &'static str,
+) -> Result<Option<f64>, ClaimsError> {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53
+    #[expect(clippy::cast_precision_loss, reason = "numbers beyond 2^53 are refused below")]
+    let seconds = match all.get(claim) {
+        None => return Ok(None),
+        Some(Json::Integer(number)) => *number as f64,
+        Some(Json::Float(number)) => *number,
+        Some(_) => return Err(ClaimsError { claim, fault: "is not a number" }),
+    };
+    if (0.0..EXACT).contains(&seconds) {
+        Ok(Some(seconds))
+    } else {
+        Err(ClaimsError { claim, fault: "is not a time" })
+    }
+}
+
+/// Where a claim stands: a literal name at the top level, or, starting with `/`, a JSON Pointer
+/// (RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimAddress {
+    /// A claim at the top level.
+    Name(String),
+    /// A value inside a claim.
+    Pointer {
+        /// As written.
+        text: String,
+        /// The members, unescaped; at least one.
+        steps: Vec<String>,
+    },
+}
+
+impl ClaimAddress {
+    /// Reads an address; `None` if a pointer has a `~` that is not `~0` or `~1`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let Some(pointer) = text.strip_prefix('/') else {
+            return Some(Self::Name(text.to_owned()));
+        };
+        let steps = pointer.split('/').map(unescape).collect::<Option<Vec<_>>>()?;
+        Some(Self::Pointer { text: text.to_owned(), steps })
+    }
+}
+
+impl fmt::Display for ClaimAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(text) | Self::Pointer { text, .. } => formatter.write_str(text),
+        }
+    }
+}
+
+/// RFC 6901 4: `~1` is `/`, `~0` is `~`.
+fn unescape(step: &str) -> Option<String> {
+    let mut text = String::with_capacity(step.len());
+    let mut characters = step.chars();
+    while let Some(character) = characters.next() {
+        text.push(match character {
+            '~' => match characters.next()? {
+                '0' => '~',
+                '1' => '/',
+                _ => return None,
+            },
+            other => other,
+        });
+    }
+    Some(text)
+}
+
+/// RFC 6901 4: digits without a leading zero.
+fn array_index(step: &str) -> Option<usize> {
+    let is_plain = step == "0" || !step.starts_with(['0', '+']);
+    if is_plain { step.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(payload: &str) -> Option<&'static str> {
+        Claims::parse(payload.as_bytes()).err().map(|error| error.claim)
+    }
+
+    #[test]
+    fn claims_of_the_wrong_type_are_refused() {
+        let with = |more: &str| format!(r#"{{"iss":"i","sub":"s","aud":"a","exp":1{more}}}"#);
+        let rows = [
+            (with(""), None),
+            (with(r#","nbf":1.5,"iat":0,"jti":7"#), None),
+            (with(r#","nbf":"1""#), Some("nbf")),
+            (with(r#","iat":null"#), Some("iat")),
+            (with(r#","iat":-1"#), Some("iat")),
+            (with(r#","exp":1"#), Some("set")),
+            (r#"{"sub":"s","aud":"a","exp":1}"#.to_owned(), Some("iss")),
+            (r#"{"iss":["i"],"sub":"s","aud":"a","exp":1}"#.to_owned(), Some("iss")),
+            (r#"{"iss":"i","aud":"a","exp":1}"#.to_owned(), Some("sub")),
+            (r#"{"iss":"i","sub":"","aud":"a","exp":1}"#.to_owned(), Some("sub")),
+            (r#"{"iss":"i","sub":7,"aud":"a","exp":1}"#.to_owned(), Some("sub")),
+            (format!(r#"{{"iss":"i","sub":"{}","exp":1}}"#, "s".repeat(1025)), Some("sub")),
+            (r#"{"iss":"i","sub":"s","aud":7,"exp":1}"#.to_owned(), Some("aud")),
+            (r#"{"iss":"i","sub":"s","aud":["a",7],"exp":1}"#.to_owned(), Some("aud")),
+            (r#"{"iss":"i","sub":"s","aud":[["a"]],"exp":1}"#.to_owned(), Some("aud")),
+            (r#"{"iss":"i","sub":"s","aud":"a"}"#.to_owned(), Some("exp")),
+            (r#"{"iss":"i","sub":"s","aud":"a","exp":"1"}"#.to_owned(), Some("exp")),
+            (r#"{"iss":"i","sub":"s","aud":"a","exp":-1}"#.to_owned(), Some("exp")),
+            (r#"{"iss":"i","sub":"s","aud":"a","exp":9007199254740993}"#.to_owned(), Some("exp")),
+            (r#"{"iss":"i","sub":"s","aud":"a","exp":1e400}"#.to_owned(), Some("set")),
+            ("[]".to_owned(), Some("set")),
+        ];
+        for (payload, expected) in rows {
+            assert_eq!(fault(&payload), expected, "{payload:.80}");
+        }
+    }
+
+    #[test]
+    fn an_address_finds_its_claim_and_nothing_else() {
+        let payload = br#"{"iss":"i","sub":"s","exp":1,"a/b":"slash","~":"tilde",
+            "o":{"x":{"y":"deep"}},"l":["zero","one"]}"#;
+        let claims = Claims::parse(payload).unwrap();
+        let rows = [
+            ("a/b", Some("slash")),
+            ("/a~1b", Some("slash")),
+            ("/~0", Some("tilde")),
+            ("/o/x/y", Some("deep")),
+            ("/l/1", Some("one")),
+            ("/l/01", None),
+            ("/l/+1", None),
+            ("/l/2", None),
+            ("/o/x/z", None),
+            ("/o/x/y/z", None),
+            ("o.x.y", None),
+            ("/", None),
+        ];
+        for (address, expected) in rows {
+            let address = ClaimAddress::parse(address).unwrap();
+            assert_eq!(claims.at(&address).and_then(Json::as_str), expected, "{address}");
+        }
+        assert_eq!(ClaimAddress::parse("/a~2"), None);
+        assert_eq!(ClaimAddress::parse("/a~"), None);
+    }
+
+    #[test]
+    fn the_peek_sees_one_issuer_or_none() {
+        assert_eq!(unverified_issuer(br#"{"iss":"i","x":1}"#).as_deref(), Some("i"));
+        assert_eq!(unverified_issuer(br#"{"iss":"\u0069"}"#).as_deref(), Some("i"));
+        assert_eq!(unverified_issuer(br#"{"iss":"i","iss":"j"}"#), None);
+        assert_eq!(unverified_issuer(br#"{"iss":["i"]}"#), None);
+        assert_eq!(unverified_issuer(b"{}"), None);
+    }
+}

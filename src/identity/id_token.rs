@@ -1,0 +1,177 @@
+//! The compact JWT as it was received: believed by nobody.
+
+use std::fmt;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::hex::hex;
+use crate::secret::Secret;
+
+/// An ID token in JWS compact form (RFC 7515 7.1), of bounded size. Nothing in it was checked.
+#[derive(Debug, Clone)]
+pub struct IdToken {
+    text: Secret,
+    /// Where the payload starts.
+    payload: usize,
+    /// Where the signature starts.
+    signature: usize,
+}
+
+/// Why a text is no ID token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdTokenError {
+    /// Longer than the limit.
+    #[error("the token is too large")]
+    TooLarge,
+    /// Not three non-empty parts of base64url.
+    #[error("the token is not a JWS in compact form")]
+    Malformed,
+}
+
+impl IdToken {
+    /// Takes a text of at most `bytes_max` bytes that has the form of a compact JWS: three
+    /// non-empty parts of `A-Z a-z 0-9 - _` (RFC 8725bis: the form is checked before any decoding).
+    pub fn parse(text: &str, bytes_max: usize) -> Result<Self, IdTokenError> {
+        if text.len() > bytes_max {
+            return Err(IdTokenError::TooLarge);
+        }
+        let mut starts = [0; 2];
+        let mut dots = 0;
+        let mut part_is_empty = true;
+        for (at, byte) in text.bytes().enumerate() {
+            if byte == b'.' {
+                let start = starts.get_mut(dots).ok_or(IdTokenError::Malformed)?;
+                if part_is_empty {
+                    return Err(IdTokenError::Malformed);
+                }
+                *start = at + 1;
+                dots += 1;
+                part_is_empty = true;
+            } else if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+                part_is_empty = false;
+            } else {
+                return Err(IdTokenError::Malformed);
+            }
+        }
+        if dots != 2 || part_is_empty {
+            return Err(IdTokenError::Malformed);
+        }
+        let [payload, signature] = starts;
+        Ok(Self { text: Secret::new(text), payload, signature })
+    }
+
+    /// SHA-256 of the whole token: names it in caches and logs without holding it.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, self.expose().as_bytes()).as_ref());
+        Fingerprint(bytes)
+    }
+
+    /// The token itself, for the exchange call.
+    pub fn expose(&self) -> &str {
+        self.text.expose()
+    }
+
+    pub(super) fn header_json(&self) -> Option<Vec<u8>> {
+        decode(self.expose().get(..self.payload.checked_sub(1)?)?)
+    }
+
+    pub(super) fn payload_json(&self) -> Option<Vec<u8>> {
+        decode(self.expose().get(self.payload..self.signature.checked_sub(1)?)?)
+    }
+
+    /// What the signature covers, and the signature in base64url.
+    pub(super) fn signed(&self) -> Option<(&[u8], &str)> {
+        let text = self.expose();
+        let input = text.get(..self.signature.checked_sub(1)?)?;
+        Some((input.as_bytes(), text.get(self.signature..)?))
+    }
+}
+
+/// Base64url without padding; unused bits must be zero (RFC 7515 2).
+fn decode(part: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(part).ok()
+}
+
+/// SHA-256 of an ID token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The first 8 hex digits: enough to follow a token through the log.
+    pub fn short(&self) -> String {
+        hex(self.0.first_chunk::<4>().map_or(&[], |four| four))
+    }
+
+    /// A fraction of one that is evenly spread over tokens: spreads renewals without a random
+    /// source.
+    pub fn spread(&self) -> f64 {
+        f64::from(self.0.first().copied().unwrap_or_default()) / 256.0
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.short())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_three_non_empty_base64url_parts_are_a_token() {
+        let rows = [
+            ("a.b.c", true),
+            ("eyJ-_0.A.z9", true),
+            ("", false),
+            ("a", false),
+            ("a.b", false),
+            ("a.b.c.d", false),
+            ("a.b.c.d.e", false),
+            ("..", false),
+            (".b.c", false),
+            ("a..c", false),
+            ("a.b.", false),
+            ("a.b.c.", false),
+            (".a.b.c", false),
+            ("a.b.c=", false),
+            ("a.b+.c", false),
+            ("a/.b.c", false),
+            ("a.b .c", false),
+            ("a.b\n.c", false),
+            ("a%2Eb%2Ec", false),
+            ("a.b.ç", false),
+            ("{\"a\":\"x.y.z\"}", false),
+        ];
+        for (text, is_token) in rows {
+            assert_eq!(IdToken::parse(text, 100).is_ok(), is_token, "{text:?}");
+        }
+        assert_eq!(IdToken::parse(&".".repeat(1000), 2000).err(), Some(IdTokenError::Malformed));
+    }
+
+    #[test]
+    fn the_size_limit_holds_to_the_byte() {
+        let text = format!("a.b.{}", "c".repeat(12));
+
+        assert!(IdToken::parse(&text, 16).is_ok());
+        assert_eq!(IdToken::parse(&text, 15).err(), Some(IdTokenError::TooLarge));
+    }
+
+    #[test]
+    fn unused_bits_and_padding_are_refused() {
+        assert_eq!(decode("QQ").as_deref(), Some(&b"A"[..]));
+        assert_eq!(decode("QR"), None, "the last four bits of R are not zero");
+        assert_eq!(decode("QQ=="), None);
+    }
+
+    #[test]
+    fn debug_output_does_not_hold_the_token() {
+        let token = IdToken::parse("canary.canary.canary", 100).unwrap();
+
+        assert!(!format!("{token:?} {:?}", token.fingerprint()).contains("canary"));
+    }
+}

@@ -1,0 +1,61 @@
+//! An issuer that the operator trusts, and where its keys are.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::algorithm::Algorithm;
+use crate::http_client::TlsRoots;
+
+/// A trusted signer of ID tokens.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// The operator's name for it: a label in logs and metrics.
+    pub name: String,
+    /// The `iss` of its tokens, compared byte for byte.
+    pub url: String,
+    /// The algorithms that it may sign with.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its keys are.
+    pub key_source: KeySource,
+    /// Roots for reading its documents.
+    pub tls_roots: TlsRoots,
+    /// Longest accepted `exp - iat`.
+    pub max_token_lifetime: Duration,
+    /// Longest accepted `now - iat`, if limited.
+    pub max_token_age: Option<Duration>,
+    /// Whether a token may name audiences beside ours.
+    pub extra_audiences: bool,
+}
+
+/// Where an issuer's public keys are.
+#[derive(Debug, Clone)]
+pub enum KeySource {
+    /// Its discovery document says (OpenID Connect Discovery 1.0 §4).
+    Discovery {
+        /// `{url}/.well-known/openid-configuration`
+        document: Url,
+    },
+    /// At a URL that the operator wrote down.
+    Url(Url),
+    /// In a file: pinned keys, no network.
+    File(PathBuf),
+}
+
+#[cfg(test)]
+impl Issuer {
+    /// `https://ci.example` with RS256 and no key file to speak of.
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            name: "ci".to_owned(),
+            url: "https://ci.example".to_owned(),
+            algorithms: vec![Algorithm::Rs256],
+            key_source: KeySource::File(PathBuf::new()),
+            tls_roots: TlsRoots::system(),
+            max_token_lifetime: Duration::from_secs(3600),
+            max_token_age: None,
+            extra_audiences: false,
+        }
+    }
+}

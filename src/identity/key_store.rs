@@ -1,0 +1,284 @@
+//! The life of one issuer's keys: a snapshot that readers never wait for, one refresh at a time.
+//!
+//! A failed or nonsensical fetch never replaces a good set. The set is read again every 15 minutes,
+//! and at once when a token names a key id that it lacks (then at most every 10 s for that cause).
+//! When the issuer is down, the last good set serves on for a day.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use tracing::{info, warn};
+
+use super::algorithm::Algorithm;
+use super::fetch::{FetchError, KeyFetcher};
+use super::issuer::Issuer;
+use super::jwks::{Choice, KeySet};
+use super::verifier::VerifyError;
+use crate::clock::Clock;
+use crate::limits;
+use crate::single_flight::{Seat, SingleFlight};
+use crate::telemetry::{Metrics, RefreshOutcome, error_chain};
+
+/// The current keys of one issuer.
+#[derive(Debug)]
+pub struct KeyStore {
+    core: Arc<Core>,
+    flight: SingleFlight<(), Result<(), ()>>,
+}
+
+/// What the operator sees of an issuer's keys.
+#[derive(Debug, Clone, Default)]
+pub struct KeyStatus {
+    /// Usable keys; 0 before the first fetch.
+    pub keys: usize,
+    /// When the set was last fetched.
+    pub fetched_at: Option<SystemTime>,
+    /// Why the last fetch failed, if it did.
+    pub error: Option<String>,
+}
+
+/// A key set, and which one it is: verified tokens are bound to the set that verified them.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) keys: KeySet,
+    pub(super) generation: u64,
+    fetched: Duration,
+    fetched_at: SystemTime,
+}
+
+#[derive(Debug)]
+struct Core {
+    issuer: String,
+    fetcher: KeyFetcher,
+    snapshot: ArcSwapOption<Snapshot>,
+    attempts: Mutex<Attempts>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug, Default)]
+struct Attempts {
+    last: Option<Duration>,
+    last_for_unknown_key: Option<Duration>,
+    failures: u32,
+    error: Option<String>,
+}
+
+/// Why keys are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    NoKeys,
+    UnknownKey,
+    Age,
+}
+
+impl KeyStore {
+    /// No keys yet.
+    pub fn new(issuer: &Issuer, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        let core = Core {
+            issuer: issuer.name.clone(),
+            fetcher: KeyFetcher::new(issuer),
+            snapshot: ArcSwapOption::empty(),
+            attempts: Mutex::default(),
+            clock,
+            metrics,
+        };
+        Self { core: Arc::new(core), flight: SingleFlight::new() }
+    }
+
+    /// Finds the key for a token and hands it to `check` with its set's generation. Waits for the
+    /// network only while there is no key that fits.
+    pub(super) async fn with_key<T>(
+        &self,
+        key_id: Option<&str>,
+        algorithm: Algorithm,
+        check: impl Fn(&super::jwks::Key, u64) -> T,
+    ) -> Result<T, VerifyError> {
+        let chosen = |snapshot: &Snapshot| match snapshot.keys.choose(key_id, algorithm) {
+            Choice::One(key) => Ok(Some(check(key, snapshot.generation))),
+            Choice::Several => Err(VerifyError::KeyAmbiguous),
+            Choice::None => Ok(None),
+        };
+        let cause = match self.core.current() {
+            Some(snapshot) => {
+                if self.core.age(&snapshot) >= limits::JWKS_REFRESH {
+                    self.flight.launch(&(), || Arc::clone(&self.core).refresh(Cause::Age));
+                }
+                if let Some(outcome) = chosen(&snapshot)? {
+                    return Ok(outcome);
+                }
+                Cause::UnknownKey
+            }
+            None => Cause::NoKeys,
+        };
+        let mut flight = self.flight.join(&(), || Arc::clone(&self.core).refresh(cause)).await;
+        let mut snapshot = self.core.current().ok_or(VerifyError::KeysUnavailable)?;
+        if let Some(outcome) = chosen(&snapshot)? {
+            return Ok(outcome);
+        }
+        if let (Some(Ok(())), Seat::Passenger) = flight {
+            // What others had asked for may be from before this key was published.
+            let work = || Arc::clone(&self.core).refresh(Cause::UnknownKey);
+            flight = self.flight.join(&(), work).await;
+            snapshot = self.core.current().ok_or(VerifyError::KeysUnavailable)?;
+            if let Some(outcome) = chosen(&snapshot)? {
+                return Ok(outcome);
+            }
+        }
+        match flight.0 {
+            Some(Ok(())) => {
+                let key_id = key_id.unwrap_or_default().to_owned();
+                Err(VerifyError::KeyUnknown { key_id })
+            }
+            // The issuer could not be asked whether it has such a key.
+            Some(Err(())) | None => Err(VerifyError::KeysUnavailable),
+        }
+    }
+
+    /// The generation of the set in use, if there is one.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.core.current().map(|snapshot| snapshot.generation)
+    }
+
+    /// Fetches the keys for the first time, well or badly.
+    pub async fn fetch_first(&self) {
+        self.flight.join(&(), || Arc::clone(&self.core).refresh(Cause::NoKeys)).await;
+    }
+
+    /// Keeps the keys fresh for ever: at the refresh interval when all is well, with a growing
+    /// pause when the issuer is not.
+    pub async fn keep_fresh(&self) {
+        loop {
+            let failures = self.core.lock().failures;
+            let pause = if failures == 0 { limits::JWKS_REFRESH } else { retry_pause(failures) };
+            tokio::time::sleep(pause).await;
+            self.flight.join(&(), || Arc::clone(&self.core).refresh(Cause::Age)).await;
+        }
+    }
+
+    /// What the operator sees.
+    pub fn status(&self) -> KeyStatus {
+        let snapshot = self.core.current();
+        KeyStatus {
+            keys: snapshot.as_ref().map_or(0, |snapshot| snapshot.keys.len()),
+            fetched_at: snapshot.map(|snapshot| snapshot.fetched_at),
+            error: self.core.lock().error.clone(),
+        }
+    }
+}
+
+impl Core {
+    /// The last good set, unless it is too old to be believed.
+    fn current(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.load_full().filter(|snapshot| self.age(snapshot) < limits::JWKS_STALE)
+    }
+
+    fn age(&self, snapshot: &Snapshot) -> Duration {
+        self.clock.elapsed().saturating_sub(snapshot.fetched)
+    }
+
+    /// Fetches once, unless that was tried too recently for this cause; tells how the last try
+    /// ended.
+    async fn refresh(self: Arc<Self>, cause: Cause) -> Result<(), ()> {
+        if !self.may_fetch(cause) {
+            let failed = self.lock().error.is_some();
+            return if failed { Err(()) } else { Ok(()) };
+        }
+        // A task of its own would be lost on a panic; the flight is that task.
+        let outcome = self.fetcher.fetch().await;
+        self.settle(outcome)
+    }
+
+    fn may_fetch(&self, cause: Cause) -> bool {
+        let now = self.clock.elapsed();
+        let mut attempts = self.lock();
+        let (last, pause) = match cause {
+            Cause::Age if attempts.failures == 0 => (None, Duration::ZERO),
+            // Whoever comes by while the issuer is sick must not ask it again each time.
+            Cause::Age => (attempts.last, retry_pause(attempts.failures)),
+            Cause::NoKeys => (attempts.last, limits::JWKS_RETRY_MIN),
+            Cause::UnknownKey => (attempts.last_for_unknown_key, limits::JWKS_UNKNOWN_KEY_COOLDOWN),
+        };
+        if last.is_some_and(|last| now.saturating_sub(last) < pause) {
+            return false;
+        }
+        attempts.last = Some(now);
+        if cause == Cause::UnknownKey {
+            attempts.last_for_unknown_key = Some(now);
+        }
+        true
+    }
+
+    fn settle(&self, outcome: Result<KeySet, FetchError>) -> Result<(), ()> {
+        let issuer = &self.issuer;
+        let mut attempts = self.lock();
+        match outcome {
+            Ok(keys) => {
+                let previous = self.snapshot.load_full();
+                let count = keys.len();
+                if previous.as_ref().is_none_or(|previous| previous.keys.len() != count)
+                    || attempts.error.is_some()
+                {
+                    info!(issuer, keys = count, "the issuer's keys were fetched");
+                }
+                self.metrics.keys_refreshed(
+                    issuer,
+                    RefreshOutcome::Ok,
+                    count,
+                    self.clock.unix_seconds(),
+                );
+                // The same document again is the same set: what it verified stays verified.
+                let generation = match &previous {
+                    Some(previous) if previous.keys.is_same_document(&keys) => previous.generation,
+                    Some(previous) => previous.generation + 1,
+                    None => 1,
+                };
+                self.snapshot.store(Some(Arc::new(Snapshot {
+                    keys,
+                    generation,
+                    fetched: self.clock.elapsed(),
+                    fetched_at: self.clock.now(),
+                })));
+                attempts.failures = 0;
+                attempts.error = None;
+                Ok(())
+            }
+            Err(error) => {
+                let error = error_chain(&error);
+                // Said once for each new reason: an issuer may be down for hours.
+                if attempts.error.as_ref() != Some(&error) {
+                    warn!(issuer, error, "the issuer's keys can't be fetched");
+                }
+                let now = self.clock.unix_seconds();
+                self.metrics.keys_refreshed(issuer, RefreshOutcome::Failed, 0, now);
+                attempts.failures += 1;
+                attempts.error = Some(error);
+                Err(())
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Attempts> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// 1 s, doubled with each failure, up to 30 s.
+fn retry_pause(failures: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    limits::JWKS_RETRY_MIN.saturating_mul(doubled).min(limits::JWKS_RETRY_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_bound() {
+        let pauses: Vec<u64> = (1..8).map(|failures| retry_pause(failures).as_secs()).collect();
+
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!(retry_pause(u32::MAX), limits::JWKS_RETRY_MAX);
+    }
+}

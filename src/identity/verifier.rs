@@ -1,0 +1,295 @@
+//! The order of checks that makes a [`VerifiedToken`] of an [`IdToken`].
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use moka::sync::Cache;
+
+use super::claims::{self, ClaimAddress, Claims, ClaimsError};
+use super::header::Header;
+use super::id_token::{Fingerprint, IdToken};
+use super::issuer::Issuer;
+use super::json::Json;
+use super::key_store::{KeyStatus, KeyStore};
+use super::times;
+use crate::clock::Clock;
+use crate::limits;
+use crate::telemetry::{Code, Metrics, Verification};
+
+/// A token whose form, algorithm, header, issuer, key, signature, times and audience were checked.
+#[derive(Debug)]
+pub struct VerifiedToken {
+    issuer: Arc<Issuer>,
+    audience: String,
+    claims: Claims,
+    fingerprint: Fingerprint,
+    /// The key set that verified it.
+    key_generation: u64,
+}
+
+impl VerifiedToken {
+    /// The operator's name of the issuer.
+    pub fn issuer_name(&self) -> &str {
+        &self.issuer.name
+    }
+
+    /// `iss`
+    pub fn issuer(&self) -> &str {
+        &self.claims.issuer
+    }
+
+    /// `sub`
+    pub fn subject(&self) -> &str {
+        &self.claims.subject
+    }
+
+    /// The one audience of ours that the token names.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+
+    /// `jti`, if there is one.
+    pub fn token_id(&self) -> Option<&str> {
+        self.claims.token_id.as_deref()
+    }
+
+    /// Any claim.
+    pub fn claim(&self, address: &ClaimAddress) -> Option<&Json> {
+        self.claims.at(address)
+    }
+
+    /// SHA-256 of the token.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+}
+
+/// A token that is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// The operator's name of the issuer that the token claims to be from, if it is configured.
+    pub issuer: Option<String>,
+    /// Why.
+    pub error: VerifyError,
+}
+
+/// Why a token is not believed. The sentences are for the operator: some hold values of a token
+/// that nobody vouches for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the sentences say it")]
+pub enum VerifyError {
+    #[error("the token is not a JWS with a JSON header")]
+    Malformed,
+    #[error("the token's algorithm is not accepted")]
+    Algorithm,
+    #[error("the token's header holds {member} with a value that is not accepted")]
+    Header { member: &'static str },
+    #[error("the token's issuer {found:?} is not configured")]
+    IssuerUnknown { found: String },
+    #[error("the issuer has no key with the id {key_id:?} for the token's algorithm")]
+    KeyUnknown { key_id: String },
+    #[error("several keys of the issuer fit the token")]
+    KeyAmbiguous,
+    #[error("the issuer's keys can't be had at the moment")]
+    KeysUnavailable,
+    #[error("the signature does not hold")]
+    Signature,
+    #[error("{0}")]
+    Claims(ClaimsError),
+    #[error("the token expired {seconds} s ago")]
+    Expired { seconds: u64 },
+    #[error("the token's {claim} is {seconds} s ahead, or behind its exp")]
+    NotYetValid { claim: &'static str, seconds: u64 },
+    #[error("the token lives longer than tokens of this issuer may")]
+    Lifetime,
+    #[error("the token was issued too long ago")]
+    TooOld,
+    #[error("the token's audience {found:?} is not exactly one service account's of this broker")]
+    Audience { found: Vec<String> },
+}
+
+impl VerifyError {
+    /// The word for it.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Malformed => Code::TokenMalformed,
+            Self::Algorithm => Code::AlgorithmRefused,
+            Self::Header { .. } => Code::TokenHeaderRefused,
+            Self::IssuerUnknown { .. } => Code::IssuerUnknown,
+            Self::KeyUnknown { .. } => Code::KeyUnknown,
+            Self::KeyAmbiguous => Code::KeyAmbiguous,
+            Self::KeysUnavailable => Code::KeysUnavailable,
+            Self::Signature => Code::SignatureInvalid,
+            Self::Claims(_) => Code::ClaimsInvalid,
+            Self::Expired { .. } => Code::TokenExpired,
+            Self::NotYetValid { .. } => Code::TokenNotYetValid,
+            Self::Lifetime => Code::TokenLifetimeRefused,
+            Self::TooOld => Code::TokenTooOld,
+            Self::Audience { .. } => Code::AudienceRefused,
+        }
+    }
+}
+
+/// Verifies tokens of a closed set of issuers.
+#[derive(Debug)]
+pub struct Verifier {
+    issuers: HashMap<String, Trusted>,
+    audiences: BTreeSet<String>,
+    verified: Cache<Fingerprint, Arc<VerifiedToken>>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug)]
+struct Trusted {
+    issuer: Arc<Issuer>,
+    keys: Arc<KeyStore>,
+}
+
+impl Verifier {
+    /// A verifier of tokens that `issuers` signed for one of `audiences`. It remembers at most
+    /// `remembered` verified tokens.
+    pub fn new(
+        issuers: Vec<Issuer>,
+        audiences: BTreeSet<String>,
+        remembered: u64,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let trusted = issuers.into_iter().map(|issuer| {
+            let keys = KeyStore::new(&issuer, Arc::clone(&clock), Arc::clone(&metrics));
+            let url = issuer.url.clone();
+            (url, Trusted { issuer: Arc::new(issuer), keys: Arc::new(keys) })
+        });
+        Self {
+            issuers: trusted.collect(),
+            audiences,
+            // Freshness is judged by our clock; idling only sweeps out what nobody asks for.
+            verified: Cache::builder()
+                .max_capacity(remembered)
+                .time_to_idle(limits::VERIFIED_TOKEN_IDLE_TIME)
+                .build(),
+            clock,
+            metrics,
+        }
+    }
+
+    /// Checks a token. One that was verified before is believed again as long as its key set is in
+    /// use and its times hold.
+    pub async fn verify(&self, token: &IdToken) -> Result<Arc<VerifiedToken>, Rejected> {
+        let fingerprint = token.fingerprint();
+        if let Some(known) = self.remembered(&fingerprint)? {
+            self.metrics.token_verified(Some(known.issuer_name()), Verification::Cached);
+            return Ok(known);
+        }
+        let mut issuer = None;
+        let outcome = self.check(token, fingerprint, &mut issuer).await;
+        let verification = match &outcome {
+            Ok(_) => Verification::Ok,
+            Err(error) => Verification::Refused(error.code()),
+        };
+        self.metrics.token_verified(issuer, verification);
+        let issuer = issuer.map(str::to_owned);
+        let verified = Arc::new(outcome.map_err(|error| Rejected { issuer, error })?);
+        self.verified.insert(fingerprint, Arc::clone(&verified));
+        Ok(verified)
+    }
+
+    fn remembered(
+        &self,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<Arc<VerifiedToken>>, Rejected> {
+        let Some(known) = self.verified.get(fingerprint) else {
+            return Ok(None);
+        };
+        let trusted = self.issuers.get(&known.claims.issuer);
+        let in_use = trusted.and_then(|trusted| trusted.keys.generation());
+        if in_use != Some(known.key_generation) {
+            self.verified.invalidate(fingerprint);
+            return Ok(None);
+        }
+        let held = times::check(&known.claims, &known.issuer, self.clock.unix_seconds());
+        if let Err(error) = held {
+            self.verified.invalidate(fingerprint);
+            let refused = Verification::Refused(error.code());
+            self.metrics.token_verified(Some(known.issuer_name()), refused);
+            return Err(Rejected { issuer: Some(known.issuer_name().to_owned()), error });
+        }
+        Ok(Some(known))
+    }
+
+    /// The checks, in the order of design: header, issuer, key, signature, claims, times, audience.
+    async fn check<'a>(
+        &'a self,
+        token: &IdToken,
+        fingerprint: Fingerprint,
+        issuer_name: &mut Option<&'a str>,
+    ) -> Result<VerifiedToken, VerifyError> {
+        // Both parts are decoded first: a fault of form comes before the algorithm.
+        let header = token.header_json().ok_or(VerifyError::Malformed)?;
+        let payload = token.payload_json().ok_or(VerifyError::Malformed)?;
+        let header = Header::parse(&header)?;
+        let named = claims::unverified_issuer(&payload);
+        let trusted = named.as_ref().and_then(|named| self.issuers.get(named.as_ref()));
+        *issuer_name = trusted.map(|trusted| trusted.issuer.name.as_str());
+        if trusted.is_some_and(|trusted| !trusted.issuer.algorithms.contains(&header.algorithm)) {
+            return Err(VerifyError::Algorithm);
+        }
+        header.check()?;
+        let no_issuer =
+            ClaimsError { claim: "iss", fault: "is not there exactly once, as a string" };
+        let named = named.ok_or(VerifyError::Claims(no_issuer))?;
+        let unknown = || VerifyError::IssuerUnknown { found: named.into_owned() };
+        let trusted = trusted.ok_or_else(unknown)?;
+
+        let (input, signature) = token.signed().ok_or(VerifyError::Malformed)?;
+        let key_id = header.key_id.as_deref();
+        let (holds, key_generation) = trusted
+            .keys
+            .with_key(key_id, header.algorithm, |key, generation| {
+                (key.verifies(header.algorithm, input, signature), generation)
+            })
+            .await?;
+        if !holds {
+            return Err(VerifyError::Signature);
+        }
+
+        let claims = Claims::parse(&payload).map_err(VerifyError::Claims)?;
+        let issuer = Arc::clone(&trusted.issuer);
+        times::check(&claims, &issuer, self.clock.unix_seconds())?;
+        let audience = self.audience(&claims, &issuer)?.to_owned();
+        Ok(VerifiedToken { issuer, audience, claims, fingerprint, key_generation })
+    }
+
+    /// The one audience of ours; a token that names others beside it could be replayed there, and
+    /// theirs here, so it is refused unless the issuer is allowed to.
+    fn audience<'a>(&self, claims: &'a Claims, issuer: &Issuer) -> Result<&'a str, VerifyError> {
+        let ours = |audience: &&String| self.audiences.contains(*audience);
+        let mut found = claims.audience.iter().filter(ours);
+        match (found.next(), found.next()) {
+            (Some(audience), None) if claims.audience.len() == 1 || issuer.extra_audiences => {
+                Ok(audience)
+            }
+            _ => Err(VerifyError::Audience { found: claims.audience.clone() }),
+        }
+    }
+
+    /// The issuers and their keys, for readiness, refreshing and the status page.
+    pub fn issuers(&self) -> impl Iterator<Item = (&Issuer, &Arc<KeyStore>)> {
+        self.issuers.values().map(|trusted| (&*trusted.issuer, &trusted.keys))
+    }
+
+    /// What the operator sees of each issuer's keys, by name.
+    pub fn key_status(&self) -> Vec<(String, KeyStatus)> {
+        let status = self.issuers().map(|(issuer, keys)| (issuer.name.clone(), keys.status()));
+        let mut status: Vec<_> = status.collect();
+        status.sort_by(|(first, _), (second, _)| first.cmp(second));
+        status
+    }
+
+    /// How many verified tokens are remembered. Sweeps out what has ended.
+    pub fn remembered_tokens(&self) -> u64 {
+        self.verified.run_pending_tasks();
+        self.verified.entry_count()
+    }
+}

@@ -1,0 +1,189 @@
+//! Every bound in the program, with its reason. Those in [`Limits`] an operator may move; the
+//! constants are properties of the protocols or of this program's own promises.
+
+use std::time::Duration;
+
+/// The bounds that an operator may move (`limits:` in the configuration).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest ID token, in bytes. Real ones are 1-4 KiB; cluster tokens with many groups reach 8.
+    pub id_token_bytes: usize,
+    /// Longest request head, in bytes: request line and all header lines.
+    pub head_bytes: usize,
+    /// Most header lines in a request.
+    pub headers: usize,
+    /// A request head must be complete this long after its first byte.
+    pub head_timeout: Duration,
+    /// A connection without a request is closed after this.
+    pub keep_alive_timeout: Duration,
+    /// Most client connections per process.
+    pub connections: usize,
+    /// Most requests being served at once; the next is refused as `overloaded`.
+    pub concurrent_requests: usize,
+    /// Most verified ID tokens remembered.
+    pub verified_tokens: u64,
+    /// Most access tokens remembered.
+    pub access_tokens: u64,
+    /// Longest wait for one token exchange, discovery of its endpoint included.
+    pub exchange_timeout: Duration,
+    /// Longest wait for running requests after a stop was asked for.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            id_token_bytes: 16 << 10,
+            head_bytes: 64 << 10,
+            headers: 100,
+            head_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(60),
+            connections: 10_000,
+            concurrent_requests: 2_000,
+            verified_tokens: 100_000,
+            access_tokens: 10_000,
+            exchange_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Clock differences between a CI platform, Octopus and us that are forgiven (security: T13).
+pub const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
+
+/// A verified token that nobody presents is forgotten after this; verifying it again costs 20 µs.
+pub const VERIFIED_TOKEN_IDLE_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// Deepest nesting of a JSON document that somebody else wrote.
+pub const JSON_DEPTH: usize = 32;
+
+/// Longest subject, in bytes: Octopus stores subjects of this order, longer ones are an attack.
+pub const SUBJECT_BYTES: usize = 1 << 10;
+
+/// Largest discovery document, in bytes. Real ones have 1-4 KiB.
+pub const DISCOVERY_BYTES: usize = 64 << 10;
+
+/// Largest key set document, in bytes. Google's and Microsoft's have 4-15 KiB.
+pub const JWKS_BYTES: usize = 256 << 10;
+
+/// Most keys taken from a key set; those after them are left out.
+pub const JWKS_KEYS: usize = 100;
+
+/// Key sets are read again this often.
+pub const JWKS_REFRESH: Duration = Duration::from_secs(15 * 60);
+
+/// An unknown key id asks for a refresh at once, then at most once in this time, so that made-up
+/// key ids can't turn the broker on its issuer.
+pub const JWKS_UNKNOWN_KEY_COOLDOWN: Duration = Duration::from_secs(10);
+
+/// First pause after a failed key fetch; it doubles up to [`JWKS_RETRY_MAX`].
+pub const JWKS_RETRY_MIN: Duration = Duration::from_secs(1);
+
+/// Longest pause after a failed key fetch.
+pub const JWKS_RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Keys of an issuer that can't be reached serve this long, then they are forgotten.
+pub const JWKS_STALE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Longest wait for one document of an issuer.
+pub const ISSUER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Readiness waits at most this long for the first key fetches.
+pub const FIRST_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Redirects followed, on the same origin only, when a document of an issuer is read.
+pub const REDIRECTS: usize = 3;
+
+/// Largest answer of the token endpoint, in bytes.
+pub const EXCHANGE_ANSWER_BYTES: usize = 64 << 10;
+
+/// Longest access token, in bytes.
+pub const ACCESS_TOKEN_BYTES: usize = 16 << 10;
+
+/// No access token is kept longer than this, whatever `expires_in` says: Octopus's own live 1 h.
+pub const ACCESS_TOKEN_LIFE_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// Life of an access token whose `expires_in` is missing or unusable.
+pub const ACCESS_TOKEN_LIFE_UNKNOWN: Duration = Duration::from_secs(60);
+
+/// An access token is renewed this long before it expires, or at half its life if that is later.
+pub const RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(120);
+
+/// An access token is not used in its last seconds: the request has yet to reach Octopus.
+pub const UNUSABLE_BEFORE_EXPIRY: Duration = Duration::from_secs(5);
+
+/// A refusal by Octopus is remembered this long, so that a loop can't flood its token endpoint.
+pub const REFUSAL_REMEMBERED: Duration = Duration::from_secs(10);
+
+/// First pause after an exchange that failed for Octopus's sake; it doubles up to
+/// [`SICK_PAUSE_MAX`].
+pub const SICK_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// Longest pause after an exchange that failed for Octopus's sake.
+pub const SICK_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Longest pause that a `Retry-After` of the token endpoint may ask for.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// The published token endpoint is read again after this.
+pub const TOKEN_ENDPOINT_LIFE: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// When even a fresh access token was answered with 401, the next forced exchange for the same
+/// identity waits this long.
+pub const REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
+
+/// A request body up to this size is held whole, so that the request can be sent once more.
+pub const REPLAY_BODY_BYTES: usize = 64 << 10;
+
+/// What is read, at most, of the body of a refused request, so that its caller sees the answer.
+pub const REFUSED_BODY_BYTES: usize = 1 << 20;
+
+/// How long, at most, the body of a refused request is read.
+pub const REFUSED_BODY_TIME: Duration = Duration::from_secs(1);
+
+/// Idle upstream connections kept per process.
+pub const UPSTREAM_IDLE_CONNECTIONS: usize = 256;
+
+/// An idle upstream connection is closed after this: below Kestrel's 130 s and common balancers'
+/// 60 s, so that ours is the side that closes.
+pub const UPSTREAM_IDLE_TIME: Duration = Duration::from_secs(50);
+
+/// An upstream connection is not reused beyond this age, so that a moved server is noticed.
+pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// Largest upstream answer head, in bytes.
+pub const UPSTREAM_HEAD_BYTES: usize = 64 << 10;
+
+/// Most rules in a configuration.
+pub const RULES: usize = 1_000;
+
+/// Most conditions in one rule.
+pub const CONDITIONS: usize = 32;
+
+/// Longest pattern in a rule, in bytes.
+pub const PATTERN_BYTES: usize = 512;
+
+/// Largest configuration file, in bytes.
+pub const CONFIG_BYTES: usize = 1 << 20;
+
+/// Of the rules that a refused token missed, this many are logged: a refusal must not cost a
+/// megabyte of log.
+pub const LOGGED_MISSES: usize = 20;
+
+/// Claim values are cut at this many characters in the log.
+pub const LOGGED_VALUE_CHARS: usize = 256;
+
+/// File descriptors kept for issuers, exchange, admin and the log, below the process's limit.
+pub const DESCRIPTOR_RESERVE: u64 = 64;
+
+/// Most connections to the admin listener.
+pub const ADMIN_CONNECTIONS: usize = 64;
+
+/// Pause of the admin listener when a connection can't be accepted.
+pub const ADMIN_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection to the admin listener without a request is closed after this: two scrapes apart.
+pub const ADMIN_IDLE_TIME: Duration = Duration::from_secs(120);
+
+/// Largest request head on the admin listener, in bytes.
+pub const ADMIN_HEAD_BYTES: usize = 16 << 10;

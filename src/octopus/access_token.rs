@@ -1,0 +1,134 @@
+//! An access token of Octopus's, and how long it may be used.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+
+use crate::clock::Clock;
+use crate::limits;
+use crate::secret::Secret;
+
+/// An access token, ready to be attached. Its header value is marked as sensitive.
+///
+/// Life is measured on the monotonic clock, and on the wall clock as well: a machine that slept, or
+/// whose clock was set forward, must not use a token that has expired.
+#[derive(Clone)]
+pub struct AccessToken {
+    authorization: HeaderValue,
+    obtained: Duration,
+    obtained_at: SystemTime,
+    life: Duration,
+    /// 0 to 1: spreads renewals.
+    spread: f64,
+}
+
+impl AccessToken {
+    /// A token that was asked for when `clock` showed `asked`, and lives `life` from then on.
+    /// `None` if the text can't be a header value.
+    pub fn new(text: &Secret, asked: (Duration, SystemTime), life: Duration) -> Option<Self> {
+        let bearer = Secret::new(format!("Bearer {}", text.expose()));
+        let mut authorization = HeaderValue::from_str(bearer.expose()).ok()?;
+        authorization.set_sensitive(true);
+        let spread = text.expose().bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31) ^ byte);
+        Some(Self {
+            authorization,
+            obtained: asked.0,
+            obtained_at: asked.1,
+            life,
+            spread: f64::from(spread) / 256.0,
+        })
+    }
+
+    /// The value of `Authorization`.
+    pub fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+
+    /// False from shortly before the token expires: 5 s, or a quarter of its life if that is less.
+    pub fn is_usable(&self, clock: &dyn Clock) -> bool {
+        let reserve = limits::UNUSABLE_BEFORE_EXPIRY.min(self.life / 4);
+        self.age(clock) < self.life.saturating_sub(reserve)
+    }
+
+    /// True from 120 s before the token expires, or half its life if that is less; somewhat later,
+    /// by chance, so that the tokens of many jobs are not all renewed in the same second.
+    pub fn wants_renewal(&self, clock: &dyn Clock) -> bool {
+        let window = limits::RENEW_BEFORE_EXPIRY.min(self.life / 2);
+        let delay = window.mul_f64(self.spread / 4.0);
+        self.age(clock) >= self.life.saturating_sub(window) + delay
+    }
+
+    fn age(&self, clock: &dyn Clock) -> Duration {
+        let on_the_wall = clock.now().duration_since(self.obtained_at).unwrap_or_default();
+        clock.elapsed().saturating_sub(self.obtained).max(on_the_wall)
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AccessToken").field("life", &self.life).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ManualClock;
+
+    fn token(clock: &ManualClock, seconds: u64) -> AccessToken {
+        let asked = (clock.elapsed(), clock.now());
+        AccessToken::new(&Secret::new("canary"), asked, Duration::from_secs(seconds)).unwrap()
+    }
+
+    /// The ages, in seconds, at which renewal is first wanted and use last possible.
+    fn ages(life: u64) -> (u64, u64) {
+        let clock = ManualClock::at(1_795_000_000);
+        let token = token(&clock, life);
+        let mut ages = (u64::MAX, 0);
+        for age in 0..=life {
+            if token.wants_renewal(&clock) {
+                ages.0 = ages.0.min(age);
+            }
+            if token.is_usable(&clock) {
+                ages.1 = age;
+            }
+            clock.advance(Duration::from_secs(1));
+        }
+        ages
+    }
+
+    #[test]
+    fn is_fresh_until_two_minutes_before_its_end_or_half_its_life() {
+        for (life, earliest, last) in [(3600, 3480, 3594), (100, 50, 94), (20, 10, 14), (8, 4, 5)] {
+            let (renewal, usable) = ages(life);
+            assert!((earliest..=earliest + 30).contains(&renewal), "{life}: {renewal}");
+            assert_eq!(usable, last, "{life}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_life_is_never_usable_again() {
+        let clock = ManualClock::at(0);
+
+        assert!(!token(&clock, 0).is_usable(&clock));
+    }
+
+    #[test]
+    fn a_wall_clock_that_jumps_ahead_ends_it() {
+        let clock = ManualClock::at(1_795_000_000);
+        let token = token(&clock, 3600);
+
+        clock.set_wall(1_795_003_600);
+
+        assert!(!token.is_usable(&clock));
+    }
+
+    #[test]
+    fn is_not_shown() {
+        let clock = ManualClock::at(0);
+        let token = token(&clock, 1);
+
+        assert!(!format!("{token:?}{:?}", token.authorization()).contains("canary"));
+    }
+}

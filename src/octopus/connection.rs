@@ -1,0 +1,124 @@
+//! One connection to the Octopus server: TCP, TLS, HTTP/1.1.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::request_body::RequestBody;
+use super::upstream::Upstream;
+use crate::http_client::{CA_AS_SERVER, is_ca_as_server};
+use crate::limits;
+use crate::tasks;
+
+/// Opens connections to one server.
+#[derive(Debug)]
+pub(super) struct Connector {
+    host: String,
+    port: u16,
+    tls: Option<Arc<ClientConfig>>,
+    timeout: Duration,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The name can't be resolved, or nobody listens.
+    #[error("can't connect to {host}:{port}")]
+    Tcp {
+        /// As configured.
+        host: String,
+        /// As configured, or the scheme's.
+        port: u16,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The certificate or the handshake is not acceptable.
+    #[error("can't agree on TLS with {host}:{port}")]
+    Tls {
+        /// As configured.
+        host: String,
+        /// As configured, or the scheme's.
+        port: u16,
+        /// What rustls says.
+        #[source]
+        source: io::Error,
+    },
+    /// The server presents a certificate authority's own certificate.
+    #[error("{host}:{port} presents {CA_AS_SERVER}")]
+    CaAsServer {
+        /// As configured.
+        host: String,
+        /// As configured, or the scheme's.
+        port: u16,
+    },
+    /// Too slow.
+    #[error("{host}:{port} did not accept a connection within {timeout:?}")]
+    Timeout {
+        /// As configured.
+        host: String,
+        /// As configured, or the scheme's.
+        port: u16,
+        /// The time that it had.
+        timeout: Duration,
+    },
+    /// HTTP could not be begun.
+    #[error("can't begin HTTP/1.1")]
+    Http(#[source] hyper::Error),
+}
+
+impl Connector {
+    pub(super) fn new(upstream: &Upstream) -> Self {
+        let (host, port) = upstream.socket();
+        let tls = upstream.is_encrypted().then(|| upstream.tls_roots.shared_config());
+        Self { host, port, tls, timeout: upstream.connect_timeout }
+    }
+
+    /// A new connection. Its driver runs as a task until either side closes.
+    pub(super) async fn connect(&self) -> Result<SendRequest<RequestBody>, ConnectError> {
+        let stream = tokio::time::timeout(self.timeout, self.stream()).await.map_err(|_| {
+            let Self { host, port, timeout, .. } = self;
+            ConnectError::Timeout { host: host.clone(), port: *port, timeout: *timeout }
+        })??;
+        let (sender, driver) = http1::Builder::new()
+            .max_buf_size(limits::UPSTREAM_HEAD_BYTES)
+            .handshake(stream)
+            .await
+            .map_err(ConnectError::Http)?;
+        // A broken connection is told to the request that uses it.
+        tasks::spawn(async move { driver.await.ok() });
+        Ok(sender)
+    }
+
+    async fn stream(&self) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, ConnectError> {
+        let (host, port) = (&self.host, self.port);
+        let tcp = |source| ConnectError::Tcp { host: host.clone(), port, source };
+        let stream = TcpStream::connect((host.as_str(), port)).await.map_err(tcp)?;
+        stream.set_nodelay(true).map_err(tcp)?;
+        let Some(config) = &self.tls else {
+            return Ok(MaybeHttpsStream::Http(TokioIo::new(stream)));
+        };
+        let tls = |source: io::Error| {
+            let host = host.clone();
+            if is_ca_as_server(&source) {
+                return ConnectError::CaAsServer { host, port };
+            }
+            ConnectError::Tls { host, port, source }
+        };
+        let name =
+            ServerName::try_from(host.clone()).map_err(|error| tls(io::Error::other(error)))?;
+        // The crate's stream wants hyper's kind of stream inside, rustls wants tokio's.
+        let stream = TokioIo::new(TokioIo::new(stream));
+        let connector = TlsConnector::from(Arc::clone(config));
+        let stream = connector.connect(name, stream).await.map_err(tls)?;
+        Ok(MaybeHttpsStream::Https(TokioIo::new(stream)))
+    }
+}

@@ -1,0 +1,29 @@
+//! The other side: the Octopus server.
+//!
+//! In: an [`IdToken`](crate::identity::IdToken) that a rule admitted, for one service account; or
+//! a request that is ready to be sent. Out: an [`AccessToken`]; or Octopus's answer.
+//!
+//! The room does not know rules or callers. It never follows a redirect with a token attached,
+//! never sends an ID token anywhere but to the token endpoint, and never repeats a request that
+//! Octopus may have begun to process.
+//!
+//! RFC 8693 (token exchange); Octopus's documentation, "Using OpenID Connect with the Octopus API".
+
+mod access_token;
+mod answer;
+mod connection;
+mod endpoint;
+mod exchange;
+mod pool;
+mod request_body;
+mod routes;
+mod service_account;
+mod upstream;
+
+pub use access_token::AccessToken;
+pub use exchange::{ExchangeError, OctopusExchange, TokenExchange};
+pub use pool::{Lease, SendError, UpstreamPool};
+pub use request_body::{BodyFault, Progress, RequestBody};
+pub use routes::{Route, is_anonymous};
+pub use service_account::ServiceAccount;
+pub use upstream::{TokenEndpoint, Upstream, UpstreamUrlError};

@@ -1,0 +1,204 @@
+//! Keep-alive connections to the Octopus server.
+//!
+//! A pool of our own rather than hyper-util's: it bounds a connection's age (so that a moved server
+//! is noticed), tells whether a request that failed was sent at all, and costs less per request.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
+use tokio::time::Instant;
+
+use super::connection::{ConnectError, Connector};
+use super::request_body::{BodyFault, Progress, RequestBody};
+use super::upstream::Upstream;
+use crate::limits;
+
+/// Sends requests to one server over pooled connections.
+#[derive(Debug, Clone)]
+pub struct UpstreamPool {
+    core: Arc<Core>,
+}
+
+#[derive(Debug)]
+struct Core {
+    connector: Connector,
+    idle_timeout: Duration,
+    /// The most recently used at the end, so that the others grow old and go.
+    idle: Mutex<Vec<Idle>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<RequestBody>,
+    born: Instant,
+    since: Instant,
+}
+
+/// A connection whose answer's body is still being read. Dropping it closes the connection;
+/// [`Lease::put_back`] keeps it.
+#[derive(Debug)]
+pub struct Lease {
+    core: Arc<Core>,
+    sender: SendRequest<RequestBody>,
+    progress: Arc<Progress>,
+    born: Instant,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No connection: nothing was sent.
+    #[error("there is no connection to Octopus")]
+    Connect(#[source] ConnectError),
+    /// The connection broke before the head of an answer.
+    #[error("the connection to Octopus broke before an answer came")]
+    Broken {
+        /// True if the connection had served a request before: the server may have closed it while
+        /// this request was under way, having read nothing of it.
+        was_reused: bool,
+        /// What hyper says.
+        #[source]
+        source: hyper::Error,
+    },
+    /// What came is not HTTP.
+    #[error("Octopus's answer is not HTTP as it should be")]
+    Invalid(#[source] hyper::Error),
+    /// 101, which nobody asked for.
+    #[error("Octopus switched protocols unasked")]
+    Switched,
+    /// Nothing came for too long, or the server stopped reading.
+    #[error("Octopus was silent for {0:?}")]
+    Timeout(Duration),
+    /// The caller's body ended early.
+    #[error("the request's body ended early")]
+    Body(#[source] BodyFault),
+}
+
+impl UpstreamPool {
+    /// No connection yet.
+    pub fn new(upstream: &Upstream) -> Self {
+        let connector = Connector::new(upstream);
+        let core = Core { connector, idle_timeout: upstream.idle_timeout, idle: Mutex::default() };
+        Self { core: Arc::new(core) }
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// A request that could not be written, because its connection was closed while idle, is sent
+    /// over another; one that may have been read by the server never is.
+    pub async fn send(
+        &self,
+        request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Lease), SendError> {
+        let progress = request.body().progress();
+        let mut request = request;
+        loop {
+            let idle = self.core.take();
+            let was_reused = idle.is_some();
+            let (mut sender, born) = if let Some(idle) = idle {
+                (idle.sender, idle.born)
+            } else {
+                let sender = self.core.connector.connect().await.map_err(SendError::Connect)?;
+                (sender, Instant::now())
+            };
+            // An idle connection may have been closed in the meantime: that shows here.
+            if sender.ready().await.is_err() && was_reused {
+                continue;
+            }
+            let answer = sender.try_send_request(request);
+            let answer = self.core.patiently(answer, &progress).await?;
+            let mut error = match answer {
+                Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return Err(SendError::Switched);
+                }
+                Ok(answer) => {
+                    let core = Arc::clone(&self.core);
+                    return Ok((answer, Lease { core, sender, progress, born }));
+                }
+                Err(error) => error,
+            };
+            match error.take_message() {
+                Some(unsent) if was_reused => request = unsent,
+                _ => return Err(judge(error.into_error(), was_reused, &progress)),
+            }
+        }
+    }
+
+    /// Closes the connections that are idle.
+    pub fn close_idle(&self) {
+        self.core.lock().clear();
+    }
+}
+
+impl Core {
+    /// Waits for the head of the answer as long as something moves: bytes of the request, or, once
+    /// those are all sent, the server within the idle timeout. While it is the caller who is slow,
+    /// the body's own timeout counts.
+    async fn patiently<T>(
+        &self,
+        answer: impl Future<Output = T>,
+        progress: &Progress,
+    ) -> Result<T, SendError> {
+        let mut answer = std::pin::pin!(answer);
+        let mut seen = progress.bytes();
+        loop {
+            if let Ok(answer) = tokio::time::timeout(self.idle_timeout, &mut answer).await {
+                return Ok(answer);
+            }
+            let sent = progress.bytes();
+            if sent == seen && !progress.is_awaiting_caller() {
+                return Err(SendError::Timeout(self.idle_timeout));
+            }
+            seen = sent;
+        }
+    }
+
+    fn take(&self) -> Option<Idle> {
+        let mut idle = self.lock();
+        let now = Instant::now();
+        let is_young = |connection: &Idle| {
+            now.duration_since(connection.since) < limits::UPSTREAM_IDLE_TIME
+                && now.duration_since(connection.born) < limits::UPSTREAM_CONNECTION_AGE
+        };
+        idle.retain(|connection| is_young(connection) && !connection.sender.is_closed());
+        idle.pop()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    /// Bytes of the request's body that were sent.
+    pub fn bytes_sent(&self) -> u64 {
+        self.progress.bytes()
+    }
+
+    /// Keeps the connection for the next request. Call it when the answer's body was read to its
+    /// end. If the server answered before the request's body was sent, the connection is closed
+    /// instead: what is left of the body must not be read as a request.
+    pub fn put_back(self) {
+        let Self { core, sender, progress, born } = self;
+        if !progress.is_complete() || sender.is_closed() {
+            return;
+        }
+        let mut idle = core.lock();
+        if idle.len() < limits::UPSTREAM_IDLE_CONNECTIONS {
+            idle.push(Idle { sender, born, since: Instant::now() });
+        }
+    }
+}
+
+fn judge(error: hyper::Error, was_reused: bool, progress: &Progress) -> SendError {
+    if let Some(fault) = progress.fault() {
+        return SendError::Body(fault);
+    }
+    if error.is_parse() || error.is_parse_status() {
+        return SendError::Invalid(error);
+    }
+    SendError::Broken { was_reused, source: error }
+}

@@ -1,0 +1,294 @@
+//! Admission, access token, sending; once more after a 401 if that is safe.
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header, response};
+use hyper::body::{Body, Incoming};
+
+use super::Proxy;
+use super::credentials::Presented;
+use super::headers;
+use super::intake::{self, Intake};
+use super::journey::Journey;
+use super::refusal::Refusal;
+use crate::broker::{Admission, AdmissionError, Obtained};
+use crate::http_client::{self, ReadError};
+use crate::limits;
+use crate::octopus::{BodyFault, Lease, Progress, RequestBody, SendError};
+use crate::telemetry::{Code, Door, error_chain};
+
+/// A request that was judged.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) head: Parts,
+    pub(super) intake: Intake,
+    /// `None` for a request that needs no credential and has none.
+    pub(super) admission: Option<Admission>,
+}
+
+/// Octopus's answer, its headers made fit for the caller.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) head: response::Parts,
+    pub(super) body: Incoming,
+    pub(super) lease: Lease,
+}
+
+/// What is sent, ready to be sent once more if the body is held.
+struct Message {
+    method: Method,
+    uri: http::Uri,
+    headers: HeaderMap,
+}
+
+impl Proxy {
+    /// Judges the credential of a request.
+    pub(super) async fn admit(
+        &self,
+        intake: &Intake,
+        journey: &mut Journey,
+    ) -> Result<Option<Admission>, Refusal> {
+        let id_token = match &intake.presented {
+            Presented::Nothing if intake.is_anonymous => return Ok(None),
+            Presented::Nothing => return Err(Refusal::new(Code::CredentialMissing)),
+            Presented::StandIn => {
+                journey.came_by(Door::StandIn);
+                return Err(Refusal::new(Code::StandInUnknown));
+            }
+            Presented::IdToken(id_token) => id_token,
+        };
+        journey.came_by(Door::Bearer);
+        journey.presented(id_token.fingerprint());
+        let named = intake.service_account.as_deref();
+        let admission = match self.broker.admit(id_token.clone(), named).await {
+            Ok(admission) => admission,
+            Err(error) => return Err(refused(error, journey)),
+        };
+        journey.admitted(&admission);
+        if intake.is_administration {
+            let detail = "the route manages identities, credentials or the server";
+            return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
+        }
+        Ok(Some(admission))
+    }
+
+    /// Sends a request and brings back the head of the answer.
+    pub(super) async fn forward(
+        &self,
+        outgoing: Outgoing,
+        body: &mut Option<Incoming>,
+        journey: &mut Journey,
+    ) -> Result<Answer, Refusal> {
+        let Outgoing { head, intake, admission } = outgoing;
+        let asked = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let asked: Option<Authority> = asked.and_then(|host| host.parse().ok());
+        let mut message = self.message(head, &intake, journey)?;
+        // The access token first: a body that is held or begun is of no use without it.
+        let obtained = match &admission {
+            Some(admission) => Some(self.access_token(admission, journey).await?),
+            None => None,
+        };
+        let (mut attempt, held) = self.first_body(body, journey).await?;
+        let mut current = obtained;
+        let mut is_repetition = false;
+        loop {
+            if let Some(obtained) = &current {
+                headers::attach(&mut message.headers, obtained.token().authorization());
+            }
+            let (answer, lease) = self.send(&message, attempt, held.as_ref(), journey).await?;
+            let rejected = answer.status() == StatusCode::UNAUTHORIZED;
+            let (Some(admission), Some(obtained), true) = (&admission, &current, rejected) else {
+                return Ok(self.made_fit(answer, lease, asked.as_ref()));
+            };
+            // Nothing was processed: Octopus did not accept the token.
+            let is_last = is_repetition || (held.is_none() && obtained.is_new());
+            let may_repeat = self.rejected(admission, obtained, is_last);
+            let (Some(held), true) = (&held, may_repeat) else {
+                return Ok(self.made_fit(answer, lease, asked.as_ref()));
+            };
+            current = Some(self.access_token(admission, journey).await?);
+            attempt = RequestBody::held(held.clone());
+            is_repetition = true;
+        }
+    }
+
+    /// Takes note of a 401. True if the request may be sent with a fresh token; never if the token
+    /// was fetched for this request and this was its last chance.
+    fn rejected(&self, admission: &Admission, obtained: &Obtained, is_last: bool) -> bool {
+        if is_last {
+            self.broker.access_tokens().reject_fresh(admission);
+            return false;
+        }
+        self.broker.access_tokens().reject(admission, obtained)
+    }
+
+    async fn access_token(
+        &self,
+        admission: &Admission,
+        journey: &mut Journey,
+    ) -> Result<Obtained, Refusal> {
+        use crate::telemetry::AccessTokenResult::{Miss, RememberedFailure};
+
+        let start = self.clock.elapsed();
+        let outcome = self.broker.access_tokens().obtain(admission).await;
+        let waited = self.clock.elapsed().saturating_sub(start);
+        match outcome {
+            Ok(obtained) => {
+                journey.exchanged(obtained.result, waited);
+                Ok(obtained)
+            }
+            Err(failure) => {
+                let result = if failure.is_remembered { RememberedFailure } else { Miss };
+                journey.exchanged(result, waited);
+                Err(Refusal::new(failure.code())
+                    .with_detail(error_chain(&*failure.error))
+                    .retrying_after(failure.retry_after))
+            }
+        }
+    }
+
+    fn message(&self, head: Parts, intake: &Intake, journey: &Journey) -> Result<Message, Refusal> {
+        let Parts { method, version, mut headers, .. } = head;
+        let hop: (Version, &str) = (version, &self.pseudonym);
+        headers::for_octopus(&mut headers, hop, &self.upstream, &journey.trace);
+        Ok(Message { method, uri: intake::uri(&intake.target)?, headers })
+    }
+
+    /// The body for the first attempt; and the same held, if it is small enough to be sent twice.
+    async fn first_body(
+        &self,
+        body: &mut Option<Incoming>,
+        journey: &mut Journey,
+    ) -> Result<(RequestBody, Option<Bytes>), Refusal> {
+        let incoming = body.take().filter(|incoming| !incoming.is_end_stream());
+        let Some(incoming) = incoming else {
+            return Ok((RequestBody::held(Bytes::new()), Some(Bytes::new())));
+        };
+        let is_small = incoming
+            .size_hint()
+            .exact()
+            .is_some_and(|bytes| bytes <= limits::REPLAY_BODY_BYTES as u64);
+        let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
+        if !is_small {
+            return Ok((streamed, None));
+        }
+        let progress = streamed.progress();
+        let start = self.clock.elapsed();
+        let held = http_client::read_capped(streamed, limits::REPLAY_BODY_BYTES).await;
+        journey.held(self.clock.elapsed().saturating_sub(start));
+        let held = held.map_err(|error| body_refusal(&progress, &error))?;
+        Ok((RequestBody::held(held.clone()), Some(held)))
+    }
+
+    /// Sends once; over a second connection if the first had been closed by the server while it
+    /// was idle and the request is one that may be repeated (RFC 9110 9.2.2).
+    async fn send(
+        &self,
+        message: &Message,
+        body: RequestBody,
+        held: Option<&Bytes>,
+        journey: &mut Journey,
+    ) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let mut body = body;
+        loop {
+            let progress = body.progress();
+            let start = self.clock.elapsed();
+            let outcome = self.pool.send(message.with(body)).await;
+            let waited = self.clock.elapsed().saturating_sub(start);
+            journey.sent(progress.bytes());
+            match (outcome, held) {
+                (Ok((answer, lease)), _) => {
+                    journey.answered(Some(answer.status().as_u16()), waited);
+                    return Ok((answer, lease));
+                }
+                (Err(SendError::Broken { was_reused: true, .. }), Some(held))
+                    if message.method.is_idempotent() && !message.is_overridden() =>
+                {
+                    journey.held(waited);
+                    // All idle connections are suspect now; a new one is not `was_reused`.
+                    self.pool.close_idle();
+                    body = RequestBody::held(held.clone());
+                }
+                (Err(error), _) => {
+                    journey.answered(None, waited);
+                    return Err(send_refusal(&error));
+                }
+            }
+        }
+    }
+
+    fn made_fit(
+        &self,
+        answer: Response<Incoming>,
+        lease: Lease,
+        asked: Option<&Authority>,
+    ) -> Answer {
+        let (mut head, body) = answer.into_parts();
+        let asked = asked.map(|authority| ("http", authority));
+        headers::for_caller(&mut head.headers, head.status, &self.upstream, asked);
+        head.version = Version::HTTP_11;
+        Answer { head, body, lease }
+    }
+}
+
+impl Message {
+    fn with(&self, body: RequestBody) -> Request<RequestBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    fn is_overridden(&self) -> bool {
+        self.headers.contains_key(intake::METHOD_OVERRIDE)
+    }
+}
+
+fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
+    let code = error.code();
+    match error {
+        AdmissionError::Refused { issuer, error } => {
+            journey.claimed(issuer);
+            let refusal = Refusal::new(code).with_detail(error.to_string());
+            if code == Code::KeysUnavailable {
+                return refusal.retrying_after(limits::JWKS_RETRY_MIN);
+            }
+            refusal
+        }
+        AdmissionError::NoRule { token, missed } => {
+            journey.verified(&token);
+            let nobody = missed.is_empty();
+            journey.missed(missed);
+            let refusal = Refusal::new(code);
+            if nobody {
+                let detail = "no rule is for this issuer, audience and service account";
+                return refusal.with_detail(detail);
+            }
+            refusal
+        }
+        error @ AdmissionError::NoAccount { .. } => {
+            Refusal::new(code).with_detail(error.to_string())
+        }
+    }
+}
+
+fn body_refusal(progress: &Progress, error: &ReadError) -> Refusal {
+    match progress.fault() {
+        Some(BodyFault::Stalled) => Refusal::new(Code::RequestTimeout).closing(),
+        _ => Refusal::new(Code::BadRequest).with_detail(error_chain(error)).closing(),
+    }
+}
+
+fn send_refusal(error: &SendError) -> Refusal {
+    let code = match error {
+        SendError::Connect(_) | SendError::Broken { .. } => Code::UpstreamUnreachable,
+        SendError::Invalid(_) | SendError::Switched => Code::UpstreamInvalid,
+        SendError::Timeout(_) => Code::UpstreamTimeout,
+        SendError::Body(BodyFault::Stalled) => Code::RequestTimeout,
+        SendError::Body(BodyFault::Broken) => Code::BadRequest,
+    };
+    let refusal = Refusal::new(code).with_detail(error_chain(error));
+    if matches!(error, SendError::Body(_)) { refusal.closing() } else { refusal }
+}

@@ -1,0 +1,220 @@
+//! What is checked of a request before anybody asks who sent it: framing, sizes, loop, host,
+//! origin, method, target. In this order, so that the first fault is the one that is answered.
+
+use http::request::Parts;
+use http::uri::Authority;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
+
+use super::credentials::{self, Presented};
+use super::journey::Journey;
+use super::refusal::Refusal;
+use super::target::Target;
+use super::{Origin, Proxy};
+use crate::octopus::{Route, is_anonymous};
+use crate::telemetry::{Code, Door, Verification};
+
+/// Names the service account to act as, when several rules could match.
+pub(super) const SERVICE_ACCOUNT: HeaderName =
+    HeaderName::from_static("octobroker-service-account");
+/// The .NET client sends PUT and DELETE as a POST with this header.
+pub(super) const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
+
+/// A request whose form is accepted.
+#[derive(Debug)]
+pub(super) struct Intake {
+    pub(super) target: Target,
+    pub(super) presented: Presented,
+    pub(super) service_account: Option<String>,
+    /// True if the request may pass without a credential.
+    pub(super) is_anonymous: bool,
+    /// True if no rule allows the request.
+    pub(super) is_administration: bool,
+}
+
+impl Proxy {
+    /// Judges the head of a request.
+    pub(super) fn take_in(
+        &self,
+        head: &Parts,
+        origin: &Origin,
+        journey: &mut Journey,
+    ) -> Result<Intake, Refusal> {
+        check_framing(head)?;
+        self.check_sizes(head)?;
+        self.check_loop(&head.headers)?;
+        check_host(head, origin)?;
+        if origin.is_loopback {
+            check_origin(&head.headers)?;
+        }
+        let method = effective_method(head)?;
+        let raw = head.uri.path_and_query().map_or("", |target| target.as_str());
+        let target = Target::judge(raw)?;
+        let path = self.below_virtual_directory(target.path())?;
+        let route = Route::of(&method, path);
+        journey.routed(route.template);
+        let presented = credentials::find(&head.headers, target.keys(), self.limits.id_token_bytes);
+        let presented = presented.inspect_err(|code| {
+            journey.came_by(Door::Bearer);
+            if matches!(code, Code::TokenMalformed | Code::TokenTooLarge) {
+                self.metrics.token_verified(None, Verification::Refused(*code));
+            }
+        })?;
+        let is_anonymous = is_anonymous(&method, path);
+        let service_account = named_account(&head.headers)?;
+        let is_administration = route.is_administration;
+        Ok(Intake { target, presented, service_account, is_anonymous, is_administration })
+    }
+
+    fn check_sizes(&self, head: &Parts) -> Result<(), Refusal> {
+        let lines = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+        let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let request_line = head.method.as_str().len() + target + " ".len() + " HTTP/1.1\r\n".len();
+        let bytes = request_line + lines.sum::<usize>();
+        if head.headers.len() > self.limits.headers || bytes > self.limits.head_bytes {
+            return Err(Refusal::new(Code::HeadersTooLarge));
+        }
+        Ok(())
+    }
+
+    /// RFC 9110 7.6.3: our own name in `Via` means that the request came round to us.
+    fn check_loop(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let is_here = |via: &HeaderValue| {
+            let via = via.as_bytes();
+            via.windows(self.pseudonym.len()).any(|part| part == self.pseudonym.as_bytes())
+        };
+        if headers.get_all(header::VIA).iter().any(is_here) {
+            return Err(Refusal::new(Code::LoopDetected));
+        }
+        Ok(())
+    }
+
+    /// The path that Octopus's routes know. Beside the virtual directory there are other
+    /// applications, for which nobody has a rule.
+    fn below_virtual_directory<'a>(&self, path: &'a str) -> Result<&'a str, Refusal> {
+        let below = path.strip_prefix(self.upstream.path_prefix());
+        below.filter(|below| below.is_empty() || below.starts_with('/')).ok_or_else(|| {
+            let detail = "the path is outside the virtual directory of octopus.url";
+            Refusal::new(Code::RequestNotAllowed).with_detail(detail)
+        })
+    }
+}
+
+/// One framing, so that no reader sees another request in the body (RFC 9112 6). hyper removes the
+/// length of a request that is chunked as well, and answers what it can't read itself.
+fn check_framing(head: &Parts) -> Result<(), Refusal> {
+    let headers = &head.headers;
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let is_plainly_chunked = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    let lengths = headers.get_all(header::CONTENT_LENGTH).iter().count();
+    if !is_plainly_chunked || lengths > 1 {
+        return Err(Refusal::new(Code::BadRequest).closing());
+    }
+    let expects = headers.get_all(header::EXPECT).iter();
+    for expectation in expects {
+        if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") {
+            return Err(Refusal::new(Code::BadRequest).closing());
+        }
+    }
+    Ok(())
+}
+
+/// Exactly one `Host`, a host and perhaps a port; on a loopback listener a loopback name or one
+/// that the operator lists, so that a web page whose name was re-bound to 127.0.0.1 gets nothing.
+fn check_host(head: &Parts, origin: &Origin) -> Result<(), Refusal> {
+    let bad_request = || Refusal::new(Code::BadRequest);
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => authority(host.as_bytes()).ok_or_else(bad_request)?,
+        (None, _) if head.version == Version::HTTP_10 => return Ok(()),
+        _ => return Err(bad_request()),
+    };
+    // Absolute form (RFC 9112 3.2.2): only for the same authority.
+    let is_same =
+        head.uri.authority().is_none_or(|named| named.as_str().eq_ignore_ascii_case(host.as_str()));
+    let name = host.host();
+    let is_ours = !origin.is_loopback
+        || is_loopback_name(name)
+        || origin.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name));
+    if is_same && is_ours { Ok(()) } else { Err(Refusal::new(Code::HostRefused)) }
+}
+
+fn authority(host: &[u8]) -> Option<Authority> {
+    let text = std::str::from_utf8(host).ok()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    if text.is_empty() || !text.bytes().all(is_plain) {
+        return None;
+    }
+    // The parser takes anything for a port.
+    let authority: Authority = text.parse().ok()?;
+    let is_sound = authority.host() == text || authority.port_u16().is_some();
+    is_sound.then_some(authority)
+}
+
+fn is_loopback_name(name: &str) -> bool {
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Browsers are no clients: what a web page sends to this machine is refused.
+fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
+    let sites = headers.get_all("sec-fetch-site").iter();
+    let is_cross_site = sites.into_iter().any(|site| {
+        !site.as_bytes().eq_ignore_ascii_case(b"none")
+            && !site.as_bytes().eq_ignore_ascii_case(b"same-origin")
+    });
+    if headers.contains_key(header::ORIGIN) || is_cross_site {
+        return Err(Refusal::new(Code::OriginRefused));
+    }
+    Ok(())
+}
+
+/// The method that Octopus will act on: that of `X-HTTP-Method-Override` on a POST.
+fn effective_method(head: &Parts) -> Result<Method, Refusal> {
+    const FORWARDED: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ];
+    if !FORWARDED.contains(&head.method) {
+        return Err(Refusal::new(Code::MethodRefused).closing());
+    }
+    let mut overrides = head.headers.get_all(METHOD_OVERRIDE).iter();
+    let Some(named) = overrides.next() else {
+        return Ok(head.method.clone());
+    };
+    let named = Method::from_bytes(named.as_bytes()).ok();
+    match named {
+        Some(named @ (Method::PUT | Method::DELETE | Method::PATCH | Method::POST))
+            if head.method == Method::POST && overrides.next().is_none() =>
+        {
+            Ok(named)
+        }
+        _ => Err(Refusal::new(Code::BadRequest)),
+    }
+}
+
+fn named_account(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let mut names = headers.get_all(SERVICE_ACCOUNT).iter();
+    match (names.next(), names.next()) {
+        (None, _) => Ok(None),
+        (Some(name), None) => match name.to_str() {
+            Ok(name) if !name.is_empty() => Ok(Some(name.to_owned())),
+            _ => Err(Refusal::new(Code::BadRequest)),
+        },
+        (Some(_), Some(_)) => Err(Refusal::new(Code::BadRequest)),
+    }
+}
+
+/// The target as it goes upstream.
+pub(super) fn uri(target: &Target) -> Result<Uri, Refusal> {
+    target.as_str().parse().map_err(|_| Refusal::new(Code::BadRequest))
+}

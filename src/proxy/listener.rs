@@ -1,0 +1,130 @@
+//! The accept loop: a bound on connections, deadlines, and an end in order.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
+
+use super::watched_io::{Deadlines, Phase, WatchedIo};
+use super::{ListenerSpec, Origin, Proxy};
+use crate::shutdown::Watcher;
+use crate::tasks;
+
+/// A bound listener. Nothing is accepted before [`Listener::run`].
+#[derive(Debug)]
+pub struct Listener {
+    spec: ListenerSpec,
+    hosts: Arc<[String]>,
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds the address of `spec`.
+    pub async fn bind(spec: ListenerSpec) -> io::Result<Self> {
+        let socket = TcpListener::bind(spec.bind).await?;
+        let address = socket.local_addr()?;
+        let hosts = spec.hosts.clone().into();
+        Ok(Self { spec, hosts, socket, address })
+    }
+
+    /// Where it listens; the port that was found, if the spec's was 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until the end, at most as many connections as `places` has. Connections that are
+    /// being served end by themselves: each holds a watcher.
+    pub async fn run(self, proxy: Arc<Proxy>, places: Arc<Semaphore>, mut watcher: Watcher) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = watcher.triggered() => return,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors, most likely: a loop without a pause would only spin.
+                    warn!(listener = self.spec.name(), %error, "can't accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                debug!(listener = self.spec.name(), "connection refused: too many");
+                continue;
+            };
+            let origin = Origin {
+                listener: self.spec.name(),
+                is_loopback: self.spec.is_loopback(),
+                hosts: Arc::clone(&self.hosts),
+                peer,
+                phase: Arc::default(),
+            };
+            let (proxy, watcher) = (Arc::clone(&proxy), watcher.clone());
+            tasks::spawn(async move {
+                serve(stream, proxy, origin, watcher).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve(stream: TcpStream, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher) {
+    let _open = proxy.metrics.connection_opened(&origin.listener);
+    // A failure shows when the connection is used.
+    let _ = stream.set_nodelay(true);
+    let limits = &proxy.limits;
+    let deadlines = Deadlines {
+        head: limits.head_timeout,
+        keep_alive: limits.keep_alive_timeout,
+        write: proxy.upstream.idle_timeout,
+    };
+    let phase: Arc<Phase> = Arc::clone(&origin.phase);
+    let io = TokioIo::new(WatchedIo::new(stream, phase, deadlines));
+    let end = watcher.clone();
+    let service = service_fn(|request| {
+        let is_draining = end.is_triggered();
+        let (proxy, origin) = (&proxy, &origin);
+        async move {
+            let served = AssertUnwindSafe(proxy.serve(request, origin, is_draining)).catch_unwind();
+            Ok::<_, Infallible>(served.await.unwrap_or_else(|_| Proxy::crashed()))
+        }
+    });
+    // Somewhat above our own limits, so that what is just too large gets an answer with a code.
+    let connection = http1::Builder::new()
+        .half_close(false)
+        .header_read_timeout(None)
+        .max_headers(limits.headers + SLACK_HEADERS)
+        .max_header_size(limits.head_bytes + SLACK_BYTES)
+        .max_buf_size((limits.head_bytes + SLACK_BYTES).max(MIN_BUFFER))
+        .serve_connection(io, service);
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = &mut connection => outcome,
+        () = watcher.triggered() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        debug!(listener = origin.listener, %error, "a connection ended badly");
+    }
+}
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const SLACK_HEADERS: usize = 32;
+const SLACK_BYTES: usize = 8 << 10;
+/// hyper's smallest.
+const MIN_BUFFER: usize = 8 << 10;

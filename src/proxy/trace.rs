@@ -1,0 +1,124 @@
+//! Request ids and trace contexts: passed on when they are sound, made when not.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::hex::hex;
+
+/// `traceparent` of W3C Trace Context.
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Its companion, of no use without it.
+pub(super) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// What many platforms call a request's id.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How a request is found again in logs and traces.
+#[derive(Debug)]
+pub(super) struct Trace {
+    pub(super) request_id: String,
+    pub(super) traceparent: String,
+    /// False if the context is new, so that the caller's `tracestate` does not belong to it.
+    pub(super) is_inherited: bool,
+}
+
+impl Trace {
+    /// The caller's id and context, or new ones.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let request_id = only(headers, &REQUEST_ID).filter(|id| is_sound_id(id));
+        let inherited = only(headers, &TRACEPARENT).filter(|parent| is_sound_parent(parent));
+        Self {
+            request_id: request_id.map_or_else(random_hex::<16>, str::to_owned),
+            is_inherited: inherited.is_some(),
+            traceparent: inherited.map_or_else(
+                || format!("00-{}-{}-00", random_hex::<16>(), random_hex::<8>()),
+                str::to_owned,
+            ),
+        }
+    }
+
+    /// Writes both into the request that goes out.
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        for (name, text) in [(REQUEST_ID, &self.request_id), (TRACEPARENT, &self.traceparent)] {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        }
+        if !self.is_inherited {
+            headers.remove(TRACESTATE);
+        }
+    }
+}
+
+/// `N` random bytes in hexadecimal.
+pub(super) fn random_hex<const N: usize>() -> String {
+    let mut bytes = [0_u8; N];
+    // Without randomness the id is zeros: it names a request badly, and harms nothing.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    hex(&bytes)
+}
+
+/// The one value of a header that stands exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    value.to_str().ok()
+}
+
+fn is_sound_id(id: &str) -> bool {
+    let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    (1..=128).contains(&id.len()) && id.bytes().all(is_sound)
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`, lower case, ids not all zero (Trace Context 3.2).
+fn is_sound_parent(parent: &str) -> bool {
+    let is_hex = |part: &str, length: usize| {
+        part.len() == length
+            && part.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    let is_some_id = |part: &str, length| is_hex(part, length) && part.bytes().any(|b| b != b'0');
+    let parts: Vec<&str> = parent.split('-').collect();
+    match parts.as_slice() {
+        ["00", trace, span, flags] => {
+            is_some_id(trace, 32) && is_some_id(span, 16) && is_hex(flags, 2)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sound_contexts_are_inherited() {
+        let sound = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let rows = [
+            (sound, true),
+            ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false),
+            ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", false),
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01", false),
+            ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false),
+            ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", false),
+            ("", false),
+        ];
+        for (parent, is_inherited) in rows {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRACEPARENT, HeaderValue::from_str(parent).unwrap());
+            let trace = Trace::of(&headers);
+            assert_eq!(trace.is_inherited, is_inherited, "{parent}");
+            assert!(is_sound_parent(&trace.traceparent));
+        }
+        let mut twice = HeaderMap::new();
+        twice.append(TRACEPARENT, HeaderValue::from_static(sound));
+        twice.append(TRACEPARENT, HeaderValue::from_static(sound));
+        assert!(!Trace::of(&twice).is_inherited);
+    }
+
+    #[test]
+    fn a_request_id_that_could_forge_a_line_is_replaced() {
+        for (id, is_kept) in [("job-42/a", true), ("a b", false), ("a\"b", false), ("", false)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_str(id).unwrap());
+            assert_eq!(Trace::of(&headers).request_id == id, is_kept, "{id}");
+        }
+    }
+}

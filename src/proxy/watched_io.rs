@@ -1,0 +1,279 @@
+//! A client connection with deadlines: for the head of a request, for silence between requests,
+//! and for a client that stops reading.
+//!
+//! hyper's own head timeout starts with the wait for a request and can't tell a client that thinks
+//! for half a minute between two requests, as Octopus's CLI does, from one that drips a head byte
+//! by byte.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// The deadlines of one connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadlines {
+    /// From the first byte of a head, or from the connection's start, to the head's end.
+    pub(super) head: Duration,
+    /// Between two requests.
+    pub(super) keep_alive: Duration,
+    /// For the client to take what was written.
+    pub(super) write: Duration,
+}
+
+/// Whether a request is being served; told by the journey, read by the connection.
+#[derive(Debug, Default)]
+pub(super) struct Phase {
+    /// Odd while a request is being served, and higher after each: one that is refused begins and
+    /// ends between two reads of the connection.
+    turns: AtomicU64,
+}
+
+impl Phase {
+    pub(super) fn set_busy(&self, is_busy: bool) {
+        let turns = self.turns.load(Ordering::Acquire);
+        if is_busy != is_odd(turns) {
+            self.turns.store(turns.wrapping_add(1), Ordering::Release);
+        }
+    }
+}
+
+const fn is_odd(turns: u64) -> bool {
+    turns % 2 == 1
+}
+
+/// The connection. Reading or writing fails when a deadline has passed, which closes it.
+#[derive(Debug)]
+pub(super) struct WatchedIo<T> {
+    io: T,
+    phase: std::sync::Arc<Phase>,
+    deadlines: Deadlines,
+    expecting: Expecting,
+    /// Of the phase, when it was last looked at.
+    turns: u64,
+    /// Of the phase, when the task was last woken for its end.
+    woken_at: u64,
+    read_sleep: Pin<Box<Sleep>>,
+    write_sleep: Pin<Box<Sleep>>,
+    is_write_blocked: bool,
+}
+
+/// What the next bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expecting {
+    /// A head that has begun, or the first of the connection.
+    Head,
+    /// A head that may be long in coming.
+    NextRequest,
+    /// A body, whose own deadlines count.
+    Body,
+}
+
+impl<T> WatchedIo<T> {
+    pub(super) fn new(io: T, phase: std::sync::Arc<Phase>, deadlines: Deadlines) -> Self {
+        Self {
+            io,
+            phase,
+            read_sleep: Box::pin(tokio::time::sleep(deadlines.head)),
+            write_sleep: Box::pin(tokio::time::sleep(deadlines.write)),
+            deadlines,
+            expecting: Expecting::Head,
+            turns: 0,
+            woken_at: 0,
+            is_write_blocked: false,
+        }
+    }
+
+    fn note_phase(&mut self) {
+        let turns = self.phase.turns.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.turns, turns) == turns {
+            return;
+        }
+        if is_odd(turns) {
+            self.expecting = Expecting::Body;
+        } else {
+            self.expecting = Expecting::NextRequest;
+            self.read_sleep.as_mut().reset(Instant::now() + self.deadlines.keep_alive);
+        }
+    }
+
+    /// hyper waits for the next request with the read that it tried while the last was being
+    /// served, when no deadline was set. Woken once, it reads again, and the deadline is set.
+    fn look_after_end(&mut self, context: &Context<'_>) {
+        let turns = self.phase.turns.load(Ordering::Acquire);
+        if turns != self.turns && !is_odd(turns) && self.woken_at != turns {
+            self.woken_at = turns;
+            context.waker().wake_by_ref();
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let watched = self.get_mut();
+        watched.note_phase();
+        let filled = buffer.filled().len();
+        let polled = Pin::new(&mut watched.io).poll_read(context, buffer);
+        if polled.is_ready() {
+            if buffer.filled().len() > filled && watched.expecting == Expecting::NextRequest {
+                watched.expecting = Expecting::Head;
+                watched.read_sleep.as_mut().reset(Instant::now() + watched.deadlines.head);
+            }
+            return polled;
+        }
+        if watched.expecting != Expecting::Body
+            && watched.read_sleep.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+}
+
+impl<T: AsyncWrite + Unpin> WatchedIo<T> {
+    fn watch_write<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        polled: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if polled.is_ready() {
+            self.is_write_blocked = false;
+            return polled;
+        }
+        if !std::mem::replace(&mut self.is_write_blocked, true) {
+            self.write_sleep.as_mut().reset(Instant::now() + self.deadlines.write);
+        }
+        if self.write_sleep.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        Poll::Pending
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let watched = self.get_mut();
+        let polled = Pin::new(&mut watched.io).poll_write(context, bytes);
+        watched.watch_write(context, polled)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let watched = self.get_mut();
+        let polled = Pin::new(&mut watched.io).poll_write_vectored(context, slices);
+        watched.watch_write(context, polled)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let watched = self.get_mut();
+        let polled = Pin::new(&mut watched.io).poll_flush(context);
+        if polled.is_ready() {
+            watched.look_after_end(context);
+        }
+        watched.watch_write(context, polled)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    const DEADLINES: Deadlines = Deadlines {
+        head: Duration::from_secs(10),
+        keep_alive: Duration::from_secs(60),
+        write: Duration::from_secs(30),
+    };
+
+    fn watched() -> (tokio::io::DuplexStream, WatchedIo<tokio::io::DuplexStream>, Arc<Phase>) {
+        let (client, server) = duplex(16);
+        let phase = Arc::new(Phase::default());
+        (client, WatchedIo::new(server, Arc::clone(&phase), DEADLINES), phase)
+    }
+
+    async fn read_fails_after(server: &mut WatchedIo<tokio::io::DuplexStream>) -> u64 {
+        let start = Instant::now();
+        let error = server.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        start.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_connection_is_closed_at_the_head_deadline() {
+        let (_client, mut server, _) = watched();
+
+        assert_eq!(read_fails_after(&mut server).await, 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dripping_head_gains_no_time() {
+        let (mut client, mut server, _) = watched();
+        for _ in 0..9 {
+            client.write_u8(b'x').await.unwrap();
+            server.read_u8().await.unwrap();
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+
+        assert_eq!(read_fails_after(&mut server).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn between_requests_the_keep_alive_deadline_counts() {
+        let (mut client, mut server, phase) = watched();
+        phase.set_busy(true);
+        client.write_u8(b'x').await.unwrap();
+        server.read_u8().await.unwrap();
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        phase.set_busy(false);
+
+        assert_eq!(read_fails_after(&mut server).await, 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_refused_at_once_counts_as_one() {
+        let (mut client, mut server, phase) = watched();
+        client.write_u8(b'x').await.unwrap();
+        server.read_u8().await.unwrap();
+        phase.set_busy(true);
+        phase.set_busy(false);
+
+        assert_eq!(read_fails_after(&mut server).await, 60);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_reading_is_left() {
+        let (_client, mut server, _) = watched();
+        let start = Instant::now();
+
+        let error = server.write_all(&[0; 64]).await.unwrap_err();
+
+        assert_eq!((error.kind(), start.elapsed().as_secs()), (io::ErrorKind::TimedOut, 30));
+    }
+}

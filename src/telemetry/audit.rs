@@ -1,0 +1,237 @@
+//! The line per request: who asked for what, through which rule, as whom, and what came of it.
+//!
+//! It goes straight to the sink, not through `tracing`, so that no filter can drop it. It never
+//! holds a token (only the beginning of its hash), nor the query of the request's target, where
+//! API keys and tokens are at home.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use super::code::Code;
+use super::escape::{json_line, plain, timestamp, word};
+use super::logging::{Format, pretty_start};
+use super::outcomes::{AccessTokenResult, Door};
+use super::sink::Sink;
+use crate::clock::Clock;
+
+const TARGET: &str = "octobroker::audit";
+
+/// One request that has ended. What is `None` is left out of the line, `code` and `cache` aside.
+///
+/// Texts may hold anything: they are escaped and cut when the line is written.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct AuditRecord {
+    /// The request's id, which the caller has too.
+    pub request_id: String,
+    /// The W3C trace context under which the request went on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// The way in which the request came.
+    pub door: Door,
+    /// The configured name of the listener.
+    pub listener: String,
+    /// The other end of the connection: address and port.
+    pub peer: String,
+    /// The ID token's `iss`, or the configured name of the issuer once it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The ID token's `sub`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The ID token's `aud`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// The first 8 hexadecimal digits of the SHA-256 of the ID token: never more of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The ID token's `jti`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The rule that admitted the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// The service account that the request was made as.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_account: Option<String>,
+    /// Whether the caller is marked as an AI agent.
+    pub agent: bool,
+    /// The request's method.
+    pub method: String,
+    /// The template that the path fits, `/api/{space}/releases`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The path. What stands behind a `?` or `#` is not written.
+    #[serde(serialize_with = "path_alone")]
+    pub path: String,
+    /// The status that the caller got.
+    pub status: u16,
+    /// The status that Octopus gave, if it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_status: Option<u16>,
+    /// Why the broker itself answered; written as `ok` when it did not.
+    #[serde(serialize_with = "code_or_ok")]
+    pub code: Option<Code>,
+    /// Where the access token came from; written as `none` when none was asked for.
+    #[serde(serialize_with = "cache_or_none")]
+    pub cache: Option<AccessTokenResult>,
+    /// On refusal: for each rule the first condition that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missed: Vec<Missed>,
+    /// The whole request, in milliseconds.
+    #[serde(serialize_with = "milliseconds")]
+    pub duration_ms: f64,
+    /// Until the head of Octopus's answer, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_milliseconds")]
+    pub upstream_ms: Option<f64>,
+    /// Waiting for an access token, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_milliseconds")]
+    pub exchange_ms: Option<f64>,
+    /// Bytes of the request's body.
+    pub bytes_in: u64,
+    /// Bytes of the answer's body.
+    pub bytes_out: u64,
+    /// Whether either side went away before the answer's end.
+    pub aborted: bool,
+    /// What the operator should know about a failure: a sentence, never a secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// The first condition of a rule that a token did not meet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missed {
+    /// The rule's name.
+    pub rule: String,
+    /// The claim that was looked at.
+    pub claim: String,
+    /// What the rule expects, as it is configured.
+    pub expected: String,
+    /// What the token holds.
+    pub actual: String,
+}
+
+/// Writes the line per request.
+#[derive(Debug, Clone)]
+pub struct AuditLog {
+    sink: Sink,
+    format: Format,
+    clock: Arc<dyn Clock>,
+}
+
+impl AuditLog {
+    /// A log that writes to `sink`; each line bears the time of `clock` at which it is written.
+    pub fn new(sink: Sink, format: Format, clock: Arc<dyn Clock>) -> Self {
+        Self { sink, format, clock }
+    }
+
+    /// Writes one line, in the pretty form with one more for each rule that missed.
+    pub fn write(&self, record: &AuditRecord) {
+        let time = timestamp(self.clock.now());
+        self.sink.line(&match self.format {
+            Format::Json => json(&time, record),
+            Format::Pretty { colour } => {
+                let level =
+                    if record.is_ok() { tracing::Level::INFO } else { tracing::Level::WARN };
+                pretty(pretty_start(&time, level, colour), record)
+            }
+        });
+    }
+}
+
+impl AuditRecord {
+    /// Whether Octopus answered, not the broker itself.
+    fn is_ok(&self) -> bool {
+        self.code.is_none()
+    }
+
+    /// The path without what may hold secrets.
+    fn path_alone(&self) -> &str {
+        without_query(&self.path)
+    }
+}
+
+fn json(time: &str, record: &AuditRecord) -> String {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        time: &'a str,
+        level: &'static str,
+        target: &'static str,
+        message: &'static str,
+        #[serde(flatten)]
+        record: &'a AuditRecord,
+    }
+
+    let level = if record.is_ok() { "info" } else { "warn" };
+    json_line(&Line { time, level, target: TARGET, message: "request", record })
+}
+
+fn pretty(mut line: String, record: &AuditRecord) -> String {
+    let (method, path) = (word(&record.method), word(record.path_alone()));
+    let _ = write!(line, "{} {method} {path}", record.status);
+
+    let code = record.code.map(Code::as_str);
+    let cache = record.cache.map(AccessTokenResult::as_str);
+    // Whose request it was is plain where a rule tells it; without one it is what is looked for.
+    let caller = |value: &Option<String>| value.clone().filter(|_| record.rule.is_none());
+    let fields = [
+        ("code", code.map(str::to_owned)),
+        ("rule", record.rule.clone()),
+        ("account", record.service_account.clone()),
+        ("issuer", caller(&record.issuer)),
+        ("subject", caller(&record.subject)),
+        ("cache", cache.map(str::to_owned)),
+        ("detail", record.detail.clone()),
+        ("request", record.code.map(|_| record.request_id.clone())),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            let _ = write!(line, " {name}={}", word(&value));
+        }
+    }
+    if record.aborted {
+        line.push_str(" aborted");
+    }
+    let _ = write!(line, " {:.1}ms", record.duration_ms);
+
+    for Missed { rule, claim, expected, actual } in &record.missed {
+        let (rule, claim) = (plain(rule), plain(claim));
+        let (expected, actual) = (json_line(expected), json_line(actual));
+        let _ = write!(line, "\n    rule {rule}: claim {claim} is {actual}, expected {expected}");
+    }
+
+    line
+}
+
+fn without_query(path: &str) -> &str {
+    path.split(['?', '#']).next().unwrap_or_default()
+}
+
+fn path_alone<S: Serializer>(path: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(without_query(path))
+}
+
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn code_or_ok<S: Serializer>(code: &Option<Code>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(code.map_or("ok", Code::as_str))
+}
+
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn cache_or_none<S: Serializer>(
+    cache: &Option<AccessTokenResult>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(cache.map_or("none", AccessTokenResult::as_str))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn milliseconds<S: Serializer>(milliseconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    // To the microsecond: more digits are noise.
+    serializer.serialize_f64((milliseconds * 1e3).round() / 1e3)
+}
+
+#[expect(clippy::ref_option, reason = "as serde calls it")]
+fn some_milliseconds<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
+    milliseconds(&value.unwrap_or_default(), serializer)
+}

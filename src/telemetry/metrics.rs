@@ -1,0 +1,233 @@
+//! The metrics, as the other rooms see them: events to report, and a page to render.
+//!
+//! Rooms call event methods, never series. Labels are closed lists or configured names, never
+//! claims, paths or headers, and a name that is not configured is counted as `""` (an issuer as
+//! `unknown`). So the number of series has a bound that traffic can't move: the largest family,
+//! `octobroker_requests_total`, has at most 5 doors x 39 codes x (1 + rules + service accounts).
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+use prometheus::{Error, IntCounter, IntGauge, Registry, TextEncoder};
+
+use super::code::Code;
+use super::outcomes::{
+    AccessTokenResult, Door, ExchangeOutcome, RefreshOutcome, RequestOutcome, Verification,
+};
+use super::process::ProcessCollector;
+use super::series::{ConfigSeries, KeySeries, RequestSeries, TokenSeries, UpstreamSeries};
+
+/// The configured names that may become label values.
+#[derive(Debug, Clone, Default)]
+pub struct Labels {
+    /// Names of issuers.
+    pub issuers: Vec<String>,
+    /// Names of service accounts.
+    pub service_accounts: Vec<String>,
+    /// Names of rules, each with the name of its service account.
+    pub rules: Vec<(String, String)>,
+    /// Names of listeners.
+    pub listeners: Vec<String>,
+}
+
+/// Every series of the program. There is no global registry: a process may hold several.
+pub struct Metrics {
+    registry: Registry,
+    /// By name: what a request through this rule is counted as.
+    rules: HashMap<String, Rule>,
+    service_accounts: Names,
+    issuers: Names,
+    listeners: Names,
+    requests: RequestSeries,
+    upstream: UpstreamSeries,
+    tokens: TokenSeries,
+    keys: KeySeries,
+    config: ConfigSeries,
+}
+
+struct Rule {
+    service_account: String,
+    /// Door `bearer`, code `ok`: the hot path, found without formatting and without a lock.
+    forwarded: IntCounter,
+}
+
+impl Metrics {
+    /// Registers every family, and lets every series that is known by now start at 0.
+    pub fn new(labels: &Labels) -> Result<Self, Error> {
+        let registry = Registry::new();
+        registry.register(Box::new(ProcessCollector::new()?))?;
+        let requests = RequestSeries::new(&registry, labels)?;
+        let rules = labels.rules.iter().map(|(rule, service_account)| {
+            let forwarded = requests.total(rule, Door::Bearer, service_account, "ok");
+            (rule.clone(), Rule { service_account: service_account.clone(), forwarded })
+        });
+
+        Ok(Self {
+            rules: rules.collect(),
+            service_accounts: Names::new(&labels.service_accounts, ""),
+            issuers: Names::new(&labels.issuers, "unknown"),
+            listeners: Names::new(&labels.listeners, ""),
+            upstream: UpstreamSeries::new(&registry, labels)?,
+            tokens: TokenSeries::new(&registry, labels)?,
+            keys: KeySeries::new(&registry, labels)?,
+            config: ConfigSeries::new(&registry)?,
+            requests,
+            registry,
+        })
+    }
+
+    /// The page for `GET /metrics`: Prometheus's text format, version 0.0.4.
+    pub fn render(&self) -> String {
+        let mut page = String::with_capacity(64 << 10);
+        // Only a family without samples or name can fail here; `gather` leaves those out.
+        let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut page);
+
+        page
+    }
+
+    /// A request began; it ends when the guard is dropped.
+    pub fn request_started(&self) -> InFlight {
+        InFlight(Raised::new(self.requests.in_flight.clone()))
+    }
+
+    /// A request has ended.
+    pub fn request_ended(&self, request: &RequestOutcome<'_>) {
+        self.requests.observe(request);
+
+        let word = request.code.map_or("ok", Code::as_str);
+        match request.rule.and_then(|rule| self.rules.get_key_value(rule)) {
+            Some((_, rule)) if request.door == Door::Bearer && request.code.is_none() => {
+                rule.forwarded.inc();
+            }
+            Some((name, rule)) => {
+                self.requests.total(name, request.door, &rule.service_account, word).inc();
+            }
+            None => {
+                let account = self.service_accounts.known(request.service_account);
+                self.requests.total("", request.door, account, word).inc();
+            }
+        }
+    }
+
+    /// A client connected to `listener`; the connection ends when the guard is dropped.
+    pub fn connection_opened(&self, listener: &str) -> OpenConnection {
+        let listener = self.listeners.known(Some(listener));
+        OpenConnection(Raised::new(self.requests.connections.with_label_values(&[listener])))
+    }
+
+    /// The head of an answer of Octopus came, `elapsed` after the request was sent.
+    pub fn upstream_answered(&self, service_account: Option<&str>, status: u16, elapsed: Duration) {
+        self.upstream.answered(self.service_accounts.known(service_account), status, elapsed);
+    }
+
+    /// An ID token was checked. `None` is an issuer that is not configured.
+    pub fn token_verified(&self, issuer: Option<&str>, outcome: Verification) {
+        let issuer = self.issuers.known(issuer);
+        self.tokens.verifications.with_label_values(&[issuer, outcome.as_str()]).inc();
+    }
+
+    /// A token exchange has ended.
+    pub fn exchanged(&self, service_account: &str, outcome: ExchangeOutcome, elapsed: Duration) {
+        let account = self.service_accounts.known(Some(service_account));
+        self.tokens.exchanges.with_label_values(&[account, outcome.as_str()]).inc();
+        self.tokens.exchange_durations.observe(elapsed.as_secs_f64());
+    }
+
+    /// A request asked for an access token.
+    pub fn access_token_requested(&self, result: AccessTokenResult) {
+        self.tokens.requests.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// Octopus answered a request that bore a cached access token with 401.
+    pub fn access_token_rejected(&self, service_account: &str) {
+        let account = self.service_accounts.known(Some(service_account));
+        self.tokens.rejected.with_label_values(&[account]).inc();
+    }
+
+    /// An issuer's keys were read, or could not be. On success there are now `keys` of them, and
+    /// it is `unix_seconds` since 1970; on failure both stay what they were.
+    ///
+    /// An issuer that is not configured has no series, and is not counted.
+    pub fn keys_refreshed(
+        &self,
+        issuer: &str,
+        outcome: RefreshOutcome,
+        keys: usize,
+        unix_seconds: f64,
+    ) {
+        if !self.issuers.known.contains(issuer) {
+            return;
+        }
+        self.keys.refreshes.with_label_values(&[issuer, outcome.as_str()]).inc();
+        if outcome == RefreshOutcome::Ok {
+            self.keys.count.with_label_values(&[issuer]).set(gauge_value(keys));
+            self.keys.last_success.with_label_values(&[issuer]).set(unix_seconds);
+        }
+    }
+
+    /// How many tokens are cached now. To be set just before [`Metrics::render`].
+    pub fn cached(&self, access_tokens: u64, verified_tokens: u64) {
+        self.tokens.access_tokens_cached.set(gauge_value(access_tokens));
+        self.tokens.verified_tokens_cached.set(gauge_value(verified_tokens));
+    }
+
+    /// The configuration with this digest is in use since `unix_seconds` since 1970.
+    pub fn config_loaded(&self, digest: &str, unix_seconds: f64) {
+        self.config.loaded(digest, unix_seconds);
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// A request that is being served, until this is dropped.
+#[must_use = "the request counts as ended when this is dropped"]
+#[derive(Debug)]
+pub struct InFlight(#[expect(dead_code, reason = "held for its drop")] Raised);
+
+/// A client's connection, until this is dropped.
+#[must_use = "the connection counts as closed when this is dropped"]
+#[derive(Debug)]
+pub struct OpenConnection(#[expect(dead_code, reason = "held for its drop")] Raised);
+
+/// A gauge that stands one higher until this is dropped.
+#[derive(Debug)]
+struct Raised(IntGauge);
+
+impl Raised {
+    fn new(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Raised {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Configured names, and what every other name is counted as.
+struct Names {
+    known: HashSet<String>,
+    other: &'static str,
+}
+
+impl Names {
+    fn new(known: &[String], other: &'static str) -> Self {
+        Self { known: known.iter().cloned().collect(), other }
+    }
+
+    /// `name`, if it is configured.
+    fn known<'a>(&self, name: Option<&'a str>) -> &'a str {
+        name.filter(|name| self.known.contains(*name)).unwrap_or(self.other)
+    }
+}
+
+fn gauge_value(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}

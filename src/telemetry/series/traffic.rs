@@ -1,0 +1,160 @@
+//! Requests, the connections that they come on, and Octopus's answers to them.
+
+use std::time::Duration;
+
+use prometheus::{
+    Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
+};
+
+use super::{counters, gauge, gauges, histogram, histograms};
+use crate::telemetry::code::Code;
+use crate::telemetry::metrics::Labels;
+use crate::telemetry::outcomes::{Door, RequestOutcome};
+
+/// Waiting for Octopus, in seconds: from an answer out of its memory to a long import.
+const REQUEST_BUCKETS: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+/// The broker's own time, in seconds: a cached token takes tens of microseconds, a signature
+/// hundreds, keys from an issuer or an exchange take the rest.
+const OVERHEAD_BUCKETS: [f64; 14] = [
+    0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.05,
+    0.1, 0.5, 1.0,
+];
+
+/// The doors at which every refusal stands at 0 from the start.
+const KNOWN_DOORS: [Door; 3] = [Door::Bearer, Door::StandIn, Door::None];
+
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// Requests and the connections that they come on.
+pub(in crate::telemetry) struct RequestSeries {
+    pub(in crate::telemetry) in_flight: IntGauge,
+    pub(in crate::telemetry) connections: IntGaugeVec,
+    total: IntCounterVec,
+    durations: HistogramVec,
+    overheads: HistogramVec,
+}
+
+impl RequestSeries {
+    pub(in crate::telemetry) fn new(registry: &Registry, labels: &Labels) -> Result<Self, Error> {
+        let series = Self {
+            in_flight: gauge(
+                registry,
+                "octobroker_requests_in_flight",
+                "Requests being served now.",
+            )?,
+            connections: gauges(
+                registry,
+                Opts::new("octobroker_connections_open", "Client connections open now."),
+                &["listener"],
+            )?,
+            // The crate tells children apart by a hash of their label values run together, so that
+            // rule `a`, account `bc` and rule `ab`, account `c` would be one child. A closed word
+            // between any two configured names keeps them apart.
+            total: counters(
+                registry,
+                "octobroker_requests_total",
+                "Requests ended, by the word for what came of them.",
+                &["rule", "door", "service_account", "code"],
+            )?,
+            durations: histograms(
+                registry,
+                "octobroker_request_duration_seconds",
+                "From the end of a request's head to the end of its answer.",
+                &REQUEST_BUCKETS,
+            )?,
+            overheads: histograms(
+                registry,
+                "octobroker_overhead_duration_seconds",
+                "The broker's own part of a request: without waiting for Octopus or body bytes.",
+                &OVERHEAD_BUCKETS,
+            )?,
+        };
+        series.start(labels);
+
+        Ok(series)
+    }
+
+    /// The series for requests through a rule: all values must be closed words or configured.
+    pub(in crate::telemetry) fn total(
+        &self,
+        rule: &str,
+        door: Door,
+        account: &str,
+        code: &str,
+    ) -> IntCounter {
+        self.total.with_label_values(&[rule, door.as_str(), account, code])
+    }
+
+    pub(in crate::telemetry) fn observe(&self, request: &RequestOutcome<'_>) {
+        let door = [request.door.as_str()];
+        self.durations.with_label_values(&door).observe(request.total.as_secs_f64());
+        self.overheads.with_label_values(&door).observe(request.overhead.as_secs_f64());
+    }
+
+    fn start(&self, labels: &Labels) {
+        for door in KNOWN_DOORS {
+            self.total("", door, "", "ok");
+            for code in Code::ALL {
+                self.total("", door, "", code.as_str());
+            }
+        }
+        for (rule, account) in &labels.rules {
+            self.total(rule, Door::Bearer, account, "ok");
+        }
+        for door in Door::ALL {
+            self.durations.with_label_values(&[door.as_str()]);
+            self.overheads.with_label_values(&[door.as_str()]);
+        }
+        for listener in &labels.listeners {
+            self.connections.with_label_values(&[listener]);
+        }
+    }
+}
+
+/// Octopus's answers to forwarded requests.
+pub(in crate::telemetry) struct UpstreamSeries {
+    responses: IntCounterVec,
+    seconds: Histogram,
+}
+
+impl UpstreamSeries {
+    pub(in crate::telemetry) fn new(registry: &Registry, labels: &Labels) -> Result<Self, Error> {
+        let series = Self {
+            responses: counters(
+                registry,
+                "octobroker_upstream_responses_total",
+                "Answers of Octopus to forwarded requests.",
+                &["service_account", "status_class"],
+            )?,
+            seconds: histogram(
+                registry,
+                "octobroker_upstream_response_seconds",
+                "From sending a request to Octopus to the head of its answer.",
+                &REQUEST_BUCKETS,
+            )?,
+        };
+        for account in labels.service_accounts.iter().map(String::as_str).chain([""]) {
+            for class in STATUS_CLASSES {
+                series.responses.with_label_values(&[account, class]);
+            }
+        }
+
+        Ok(series)
+    }
+
+    pub(in crate::telemetry) fn answered(&self, account: &str, status: u16, elapsed: Duration) {
+        let class = match status {
+            ..200 => "1xx",
+            200..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            // RFC 9110 15: a status outside 100-599 is to be taken as a 5xx.
+            500.. => "5xx",
+        };
+        self.responses.with_label_values(&[account, class]).inc();
+        self.seconds.observe(elapsed.as_secs_f64());
+    }
+}

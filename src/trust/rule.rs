@@ -1,0 +1,38 @@
+//! One rule: whose token, with which claims, may act as which service account.
+
+use super::condition::Condition;
+use crate::identity::{ClaimAddress, Json};
+use crate::telemetry::Missed;
+
+/// A rule. All its conditions must hold.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// The operator's name for it: a label in logs and metrics.
+    pub name: String,
+    /// The issuer, by its configured name.
+    pub issuer: String,
+    /// The service account, by its configured name.
+    pub service_account: String,
+    /// The audience that tokens for this service account carry.
+    pub audience: String,
+    /// What the claims must be; at least one of them positive.
+    pub conditions: Vec<Condition>,
+}
+
+impl Rule {
+    /// The first condition that does not hold for the claims that `claim` finds. It is for the
+    /// operator: it goes to the log, never to the caller.
+    pub fn first_miss<'a>(
+        &self,
+        claim: impl Fn(&ClaimAddress) -> Option<&'a Json>,
+    ) -> Option<Missed> {
+        let failed = self.conditions.iter().find(|condition| !condition.holds(&claim))?;
+        let actual = claim(&failed.claim).map_or_else(|| "nothing".to_owned(), Json::to_string);
+        Some(Missed {
+            rule: self.name.clone(),
+            claim: failed.claim.to_string(),
+            expected: failed.test.to_string(),
+            actual,
+        })
+    }
+}

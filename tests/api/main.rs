@@ -1,0 +1,40 @@
+//! The broker over real sockets: a pretend CI issuer, a pretend Octopus, and the broker between
+//! them, all on loopback. One file per behaviour.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "in a test a broken assumption is to end it"
+)]
+
+mod forge;
+mod world;
+
+mod algorithms;
+mod answers;
+mod caches;
+mod claim_sets;
+mod claims;
+mod curves;
+mod elsewhere;
+mod exchanges;
+mod forgeries;
+mod forwards;
+mod frames;
+mod headers_of_tokens;
+mod issuers;
+mod key_sets;
+mod keys;
+mod limits;
+mod order;
+mod outages;
+mod refuses;
+mod retries;
+mod rules;
+mod subjects;
+mod times;
+mod tokens;
+mod wycheproof;
