@@ -11,13 +11,13 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::admin::{Admin, Desk, Facts};
-use crate::broker::{AccessTokens, Broker};
+use crate::broker::{AccessTokens, Broker, StandIns};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::identity::Verifier;
 use crate::limits::{self, Limits};
 use crate::octopus::OctopusExchange;
-use crate::proxy::{Listener, ListenerSpec, Proxy};
+use crate::proxy::{Listener, ListenerSpec, Proxy, Recorder};
 use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
 use crate::tasks;
@@ -79,12 +79,16 @@ impl App {
             let bound = Listener::bind(spec).await;
             listeners.push(bound.map_err(|source| StartError::Bind { address, source })?);
         }
-        let (admin_address, upstream, limits) =
-            (config.admin, config.upstream.clone(), config.limits.clone());
+        let (admin_address, upstream, limits, token_door) = (
+            config.admin,
+            config.upstream.clone(),
+            config.limits.clone(),
+            config.token_door.clone(),
+        );
         let broker = Arc::new(broker(config, &clock, &metrics));
         let audit = AuditLog::new(sink, format, Arc::clone(&clock));
-        let timing = (Arc::clone(&clock), Arc::clone(&metrics));
-        let proxy = Proxy::new(Arc::clone(&broker), upstream, limits.clone(), audit, timing);
+        let recorder = Recorder { clock: Arc::clone(&clock), metrics: Arc::clone(&metrics), audit };
+        let proxy = Proxy::new(Arc::clone(&broker), upstream, limits.clone(), token_door, recorder);
 
         let desk = Desk {
             facts,
@@ -176,9 +180,10 @@ fn facts(config: &Config, started_at: SystemTime) -> Facts {
 }
 
 fn broker(config: Config, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Broker {
-    let Config { upstream, issuers, service_accounts, rules, limits, .. } = config;
-    let audiences: BTreeSet<String> =
-        service_accounts.iter().map(|account| account.audience.clone()).collect();
+    let Config { upstream, issuers, service_accounts, rules, limits, token_door, .. } = config;
+    let audiences: BTreeSet<String> = rules.iter().map(|rule| rule.audience.clone()).collect();
+    let of_accounts = service_accounts.iter().filter_map(|account| account.audience.clone());
+    let audiences: BTreeSet<String> = audiences.into_iter().chain(of_accounts).collect();
     let verifier = Verifier::new(
         issuers,
         audiences,
@@ -198,7 +203,11 @@ fn broker(config: Config, clock: &Arc<dyn Clock>, metrics: &Arc<Metrics>) -> Bro
         Arc::clone(clock),
         Arc::clone(metrics),
     );
-    Broker::new(Arc::new(verifier), Policy::new(rules), service_accounts, access_tokens)
+    let stand_ins =
+        StandIns::new(limits.stand_ins, token_door.stand_in_lifetime, Arc::clone(clock));
+    let policy = Policy::new(rules);
+    let held = (access_tokens, stand_ins);
+    Broker::new(Arc::new(verifier), policy, service_accounts, held, Arc::clone(clock))
 }
 
 /// As many client connections as configured, and always below the descriptor limit: each may need

@@ -24,6 +24,8 @@ pub struct Limits {
     pub verified_tokens: u64,
     /// Most access tokens remembered.
     pub access_tokens: u64,
+    /// Most stand-ins that are live.
+    pub stand_ins: usize,
     /// Longest wait for one token exchange, discovery of its endpoint included.
     pub exchange_timeout: Duration,
     /// Longest wait for running requests after a stop was asked for.
@@ -42,6 +44,7 @@ impl Default for Limits {
             concurrent_requests: 2_000,
             verified_tokens: 100_000,
             access_tokens: 10_000,
+            stand_ins: 10_000,
             exchange_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }
@@ -93,6 +96,15 @@ pub const FIRST_KEYS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Redirects followed, on the same origin only, when a document of an issuer is read.
 pub const REDIRECTS: usize = 3;
+
+/// A secret's file is looked at this often, at most, for a change.
+pub const SECRET_FILE_LOOK: Duration = Duration::from_secs(1);
+
+/// Life of a stand-in for a service account with an API key: that of Octopus's access tokens.
+pub const API_KEY_COVER: Duration = Duration::from_secs(60 * 60);
+
+/// Largest request to the exchange door, in bytes: an ID token and three short fields.
+pub const EXCHANGE_REQUEST_BYTES: usize = 64 << 10;
 
 /// Largest answer of the token endpoint, in bytes.
 pub const EXCHANGE_ANSWER_BYTES: usize = 64 << 10;

@@ -121,7 +121,8 @@ impl Desk {
 
     fn metrics(&self) -> Response<Full<Bytes>> {
         let access_tokens = self.broker.access_tokens().remembered();
-        self.metrics.cached(access_tokens, self.broker.verifier().remembered_tokens());
+        let verified_tokens = self.broker.verifier().remembered_tokens();
+        self.metrics.cached(access_tokens, verified_tokens, self.broker.live_stand_ins());
         let mut answer = text(StatusCode::OK, &self.metrics.render());
         let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -30,6 +30,7 @@ pub(super) struct Status<'a> {
     rules: Vec<RuleStatus<'a>>,
     access_tokens_cached: u64,
     verified_tokens_cached: u64,
+    stand_ins_live: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -82,6 +83,7 @@ impl<'a> Status<'a> {
             rules: rules.collect(),
             access_tokens_cached: desk.broker.access_tokens().remembered(),
             verified_tokens_cached: desk.broker.verifier().remembered_tokens(),
+            stand_ins_live: desk.broker.live_stand_ins(),
         }
     }
 }

@@ -136,7 +136,8 @@ impl AccessTokens {
         let failure = self.core.remembered_failure(&key);
         if let Some(cached) = self.core.usable(&key) {
             let wants_renewal = cached.token.wants_renewal(&*self.core.clock);
-            let result = if wants_renewal && failure.is_none() {
+            let can_renew = failure.is_none() && admission.is_exchangeable(&*self.core.clock);
+            let result = if wants_renewal && can_renew {
                 match self.flights.launch(&key, || self.core.clone().fetch(&key, admission)) {
                     Seat::Pilot => AccessTokenResult::Renewed,
                     Seat::Passenger => AccessTokenResult::Hit,
@@ -149,6 +150,10 @@ impl AccessTokens {
         if let Some(failure) = failure {
             return Err(self.core.told(failure, true));
         }
+        if admission.is_stand_in && !admission.is_exchangeable(&*self.core.clock) {
+            let ended = Failure::of(ExchangeError::StandInEnded, self.core.clock.elapsed());
+            return Err(self.core.told(ended, false));
+        }
         let fetched = self.flights.join(&key, || self.core.clone().fetch(&key, admission)).await;
         let result = match fetched.1 {
             Seat::Pilot => AccessTokenResult::Miss,
@@ -159,6 +164,12 @@ impl AccessTokens {
             Ok(cached) => Ok(Obtained { cached, result }),
             Err(failure) => Err(self.core.told(failure, false)),
         }
+    }
+
+    /// How long the access token for an admission lives, if one is at hand and usable.
+    pub(super) fn remaining(&self, admission: &Admission) -> Option<Duration> {
+        let cached = self.core.usable(&Arc::new(Key::of(admission)))?;
+        Some(cached.token.remaining(&*self.core.clock))
     }
 
     /// Octopus answered 401 to this token: it is forgotten, unless a successor is already there.
@@ -196,7 +207,7 @@ impl Key {
     fn of(admission: &Admission) -> Self {
         let token = admission.token();
         Self {
-            service_account: admission.service_account.id.clone(),
+            service_account: admission.service_account.name.clone(),
             issuer: token.issuer().to_owned(),
             subject: token.subject().to_owned(),
             audience: token.audience().to_owned(),

@@ -9,14 +9,20 @@
 //! very request: an ID token that has expired gets nothing, although the access token lives on.
 
 mod access_tokens;
+mod stand_ins;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use access_tokens::{AccessTokens, ExchangeFailure, Obtained};
+use http::{HeaderName, HeaderValue, header};
 
+pub use access_tokens::{AccessTokens, ExchangeFailure, Obtained};
+pub use stand_ins::{StandInError, StandIns};
+
+use crate::clock::Clock;
 use crate::identity::{IdToken, Rejected, VerifiedToken, Verifier, VerifyError};
-use crate::octopus::ServiceAccount;
+use crate::octopus::{API_KEY, ApiKey, ServiceAccount};
+use crate::secret::Secret;
 use crate::telemetry::{Code, Missed};
 use crate::trust::Policy;
 
@@ -27,6 +33,8 @@ pub struct Broker {
     policy: Policy,
     service_accounts: HashMap<String, Arc<ServiceAccount>>,
     access_tokens: AccessTokens,
+    stand_ins: StandIns,
+    clock: Arc<dyn Clock>,
 }
 
 /// The outcome of judging a credential: this identity, by this rule, as this service account.
@@ -36,6 +44,29 @@ pub struct Admission {
     token: Arc<VerifiedToken>,
     rule: String,
     service_account: Arc<ServiceAccount>,
+    /// True if a stand-in was presented, which may outlive the ID token.
+    is_stand_in: bool,
+}
+
+/// What identifies the service account to Octopus.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// For `Authorization`.
+    AccessToken(Obtained),
+    /// For `X-Octopus-ApiKey`.
+    ApiKey(HeaderValue),
+}
+
+impl Credential {
+    /// The one header line that carries it.
+    pub fn line(&self) -> (HeaderName, &HeaderValue) {
+        match self {
+            Self::AccessToken(obtained) => {
+                (header::AUTHORIZATION, obtained.token().authorization())
+            }
+            Self::ApiKey(value) => (API_KEY, value),
+        }
+    }
 }
 
 /// Why there is no admission.
@@ -92,6 +123,16 @@ impl Admission {
     pub fn service_account(&self) -> &ServiceAccount {
         &self.service_account
     }
+
+    /// The API key that is used instead of exchanges, if the account has one.
+    fn api_key(&self) -> Option<&ApiKey> {
+        self.service_account.api_key.as_ref()
+    }
+
+    /// False once the ID token has expired: Octopus would refuse it.
+    fn is_exchangeable(&self, clock: &dyn Clock) -> bool {
+        self.token.is_live_at(clock.unix_seconds())
+    }
 }
 
 impl Broker {
@@ -100,13 +141,15 @@ impl Broker {
         verifier: Arc<Verifier>,
         policy: Policy,
         service_accounts: Vec<ServiceAccount>,
-        access_tokens: AccessTokens,
+        (access_tokens, stand_ins): (AccessTokens, StandIns),
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let by_name = service_accounts.into_iter().map(|account| {
             let name = account.name.clone();
             (name, Arc::new(account))
         });
-        Self { verifier, policy, service_accounts: by_name.collect(), access_tokens }
+        let service_accounts = by_name.collect();
+        Self { verifier, policy, service_accounts, access_tokens, stand_ins, clock }
     }
 
     /// Judges a credential: is it genuine, and whom may it act as?
@@ -128,7 +171,37 @@ impl Broker {
         let Some(service_account) = account.cloned() else {
             return Err(AdmissionError::NoAccount { rule });
         };
-        Ok(Admission { id_token, token, rule, service_account })
+        Ok(Admission { id_token, token, rule, service_account, is_stand_in: false })
+    }
+
+    /// The service account with this id or name.
+    pub fn service_account(&self, id_or_name: &str) -> Option<&ServiceAccount> {
+        let has_id = |account: &&Arc<ServiceAccount>| account.id.as_deref() == Some(id_or_name);
+        let by_id = self.service_accounts.values().find(has_id);
+        by_id.or_else(|| self.service_accounts.get(id_or_name)).map(|account| &**account)
+    }
+
+    /// The credential with which a request of this admission goes to Octopus.
+    pub async fn credential(&self, admission: &Admission) -> Result<Credential, ExchangeFailure> {
+        match admission.api_key() {
+            Some(key) => Ok(Credential::ApiKey(key.header_value(&*self.clock))),
+            None => self.access_tokens.obtain(admission).await.map(Credential::AccessToken),
+        }
+    }
+
+    /// Makes a stand-in for an admission.
+    pub fn issue_stand_in(&self, admission: Admission) -> Result<Secret, StandInError> {
+        self.stand_ins.issue(admission, &self.access_tokens)
+    }
+
+    /// The admission that a stand-in stands for, if it is live.
+    pub fn redeem(&self, stand_in: &Secret) -> Option<Admission> {
+        self.stand_ins.redeem(stand_in, &self.access_tokens)
+    }
+
+    /// How many stand-ins are live.
+    pub fn live_stand_ins(&self) -> usize {
+        self.stand_ins.count(&self.access_tokens)
     }
 
     /// The access tokens.

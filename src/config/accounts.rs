@@ -1,23 +1,40 @@
 //! `service_accounts:` — whom workloads act as.
 
+use std::path::Path;
+
+use super::expand::Environment;
 use super::problem::Problems;
 use super::reader::{Named, Section, check_name, entries, refuse, scalar, text};
+use super::secret::{self, SecretSource};
+use super::values::flag;
 use super::yaml::{Entry, Node};
-use crate::octopus::ServiceAccount;
+use crate::octopus::{ApiKey, ServiceAccount};
+use crate::secret::SecretFileError;
 
 /// The keys of one service account.
-pub(super) const KEYS: &[&str] = &["id", "audience"];
+pub(super) const KEYS: &[&str] = &["id", "audience", "api_key", "agent"];
 
 /// The parts of a GUID, in hexadecimal digits.
 const GUID: [usize; 5] = [8, 4, 4, 4, 12];
 
+/// Where secrets are looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) environment: Environment<'a>,
+}
+
 /// Reads the section.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Named<ServiceAccount> {
+pub(super) fn read(
+    node: &Node,
+    surroundings: Surroundings<'_>,
+    problems: &mut Problems,
+) -> Named<ServiceAccount> {
     let mut accounts = Named::none();
     let entries = entries(node, problems).unwrap_or_default();
     for entry in entries {
         accounts.names.push(entry.key.clone());
-        if let Some(account) = account(entry, problems) {
+        if let Some(account) = account(entry, surroundings, problems) {
             check_twin(&account, &accounts.built, entry, problems);
             accounts.built.push(account);
         }
@@ -25,21 +42,62 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Named<ServiceAccount
     accounts
 }
 
-fn account(entry: &Entry, problems: &mut Problems) -> Option<ServiceAccount> {
+fn account(
+    entry: &Entry,
+    surroundings: Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<ServiceAccount> {
     let is_named = check_name(&entry.key, &entry.place, problems);
     let section = Section::open(&entry.node, KEYS, problems)?;
     let audience = match section.value("audience") {
         Some(node) => Some(audience(node, problems)?),
         None => None,
     };
-    let advice = "write `id:` and the GUID that Octopus shows on the service account's page under \
-                  OpenID Connect";
-    let id = guid(section.required("id", advice, problems)?, problems)?;
+    let api_key = match section.value("api_key") {
+        Some(node) => Some(api_key(node, surroundings, problems)?),
+        None => None,
+    };
+    let id = match section.value("id") {
+        Some(node) => Some(guid(node, problems)?),
+        None => None,
+    };
+    if id.is_none() && api_key.is_none() {
+        let sentence = "has neither `id` nor `api_key`; write `id:` and the GUID that Octopus \
+                        shows on the service account's page under OpenID Connect";
+        problems.add(&entry.place, sentence);
+        return None;
+    }
+    let is_agent = match section.value("agent") {
+        Some(node) => flag(node, problems)?,
+        None => false,
+    };
+    if is_agent && api_key.is_none() {
+        let sentence = "agent service accounts of Octopus have API keys only; write `api_key: { \
+                        file: … }`";
+        problems.add(&entry.place, sentence);
+        return None;
+    }
     is_named.then(|| ServiceAccount {
         name: entry.key.clone(),
-        audience: audience.unwrap_or_else(|| id.clone()),
+        audience: audience.or_else(|| id.clone()),
         id,
+        api_key,
+        is_agent,
     })
+}
+
+fn api_key(node: &Node, surroundings: Surroundings<'_>, problems: &mut Problems) -> Option<ApiKey> {
+    let Surroundings { folder, environment } = surroundings;
+    let key = match secret::read(node, folder, environment, problems)? {
+        SecretSource::Known(secret) => {
+            ApiKey::fixed(secret).ok_or_else(|| "is no key: it holds a line break".to_owned())
+        }
+        SecretSource::File(path) => {
+            let fault = |error: SecretFileError| format!("the file {} {error}", path.display());
+            ApiKey::from_file(path.clone()).map_err(fault)
+        }
+    };
+    key.map_err(|sentence| refuse(node, sentence, problems)).ok()
 }
 
 fn audience(node: &Node, problems: &mut Problems) -> Option<String> {
@@ -77,8 +135,10 @@ fn check_twin(
     entry: &Entry,
     problems: &mut Problems,
 ) {
+    let Some(id) = &account.id else { return };
     let twin = others.iter().find(|other| {
-        other.id.eq_ignore_ascii_case(&account.id) && other.audience == account.audience
+        other.id.as_ref().is_some_and(|other| other.eq_ignore_ascii_case(id))
+            && other.audience == account.audience
     });
     if let Some(twin) = twin {
         let sentence =

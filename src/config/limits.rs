@@ -21,6 +21,7 @@ pub(super) const KEYS: &[&str] = &[
     "concurrent_requests",
     "verified_tokens",
     "access_tokens",
+    "stand_ins",
     "exchange_timeout",
     "drain",
 ];
@@ -75,6 +76,7 @@ fn counts(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
     set(&mut limits.access_tokens, count("access_tokens", COUNT));
     let mut small = |key, range| count(key, range).and_then(|count| usize::try_from(count).ok());
     set(&mut limits.headers, small("headers", HEADERS));
+    set(&mut limits.stand_ins, small("stand_ins", COUNT));
     set(&mut limits.connections, small("connections", COUNT));
     set(&mut limits.concurrent_requests, small("concurrent_requests", COUNT));
 }

@@ -7,11 +7,12 @@ use url::Host;
 use super::problem::Problems;
 use super::reader::{Section, items, refuse, text};
 use super::values::flag;
+use super::web::{self, Query};
 use super::yaml::Node;
 use crate::proxy::ListenerSpec;
 
 /// The keys of one listener.
-pub(super) const KEYS: &[&str] = &["bind", "hosts", "plaintext"];
+pub(super) const KEYS: &[&str] = &["bind", "hosts", "public_url", "plaintext"];
 
 /// The keys of `admin`.
 pub(super) const ADMIN_KEYS: &[&str] = &["bind"];
@@ -29,7 +30,7 @@ pub(super) fn read(
 ) -> (Vec<ListenerSpec>, SocketAddr) {
     let mut taken = Vec::new();
     let specs = match listeners {
-        None => vec![ListenerSpec { bind: DEFAULT, hosts: Vec::new() }],
+        None => vec![ListenerSpec { bind: DEFAULT, hosts: Vec::new(), public_url: None }],
         Some(node) => {
             let nodes = items(node, problems).unwrap_or_default();
             nodes.iter().filter_map(|node| listener(node, &mut taken, problems)).collect()
@@ -53,6 +54,9 @@ fn listener(
         Some(node) => hosts(node, problems),
         None => Vec::new(),
     };
+    let public_url = section.value("public_url");
+    let public_url = public_url.and_then(|node| web::url(node, Query::Refused, problems));
+    let public_url = public_url.map(|(text, _)| text.to_owned());
     let advice = "write an address and a port, such as `bind: 127.0.0.1:8484`";
     let bind_node = section.required("bind", advice, problems)?;
     let bind = address(bind_node, taken, problems)?;
@@ -62,7 +66,7 @@ fn listener(
                         network is trusted, else bind 127.0.0.1";
         refuse(bind_node, sentence, problems);
     }
-    Some(ListenerSpec { bind, hosts })
+    Some(ListenerSpec { bind, hosts, public_url })
 }
 
 fn admin_address(

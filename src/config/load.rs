@@ -6,18 +6,28 @@ use std::path::Path;
 
 use aws_lc_rs::digest;
 
+use super::accounts::Surroundings;
 use super::expand::{Environment, expand};
 use super::problem::{ConfigError, Problems};
 use super::reader::{Named, Section};
 use super::rules::Parties;
 use super::yaml::{self, Node};
-use super::{Config, accounts, issuers, limits, listeners, log, octopus, rules};
+use super::{Config, accounts, issuers, limits, listeners, log, octopus, rules, token_door};
 use crate::hex::hex;
 use crate::limits::CONFIG_BYTES;
 
 /// The keys at the top.
-pub(super) const KEYS: &[&str] =
-    &["octopus", "listeners", "admin", "issuers", "service_accounts", "rules", "limits", "log"];
+pub(super) const KEYS: &[&str] = &[
+    "octopus",
+    "listeners",
+    "admin",
+    "issuers",
+    "service_accounts",
+    "rules",
+    "token_door",
+    "limits",
+    "log",
+];
 
 /// Reads and builds the configuration of a file.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
@@ -49,14 +59,21 @@ pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Co
     let mut problems = Problems::new(path);
     let built = yaml::read(text, &mut problems).and_then(|mut root| {
         expand(&mut root, environment, &mut problems);
-        build(&root, text, path, &mut problems)
+        let surroundings =
+            Surroundings { folder: path.parent().unwrap_or(Path::new("")), environment };
+        build(&root, (text, path), surroundings, &mut problems)
     });
     problems.finish(built)
 }
 
-fn build(root: &Node, text: &str, path: &Path, problems: &mut Problems) -> Option<Config> {
+fn build(
+    root: &Node,
+    (text, path): (&str, &Path),
+    surroundings: Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<Config> {
     let section = Section::open(root, KEYS, problems)?;
-    let folder = path.parent().unwrap_or(Path::new(""));
+    let folder = surroundings.folder;
 
     let advice = "write `octopus: { url: https://acme.octopus.app }` with your server's URL";
     let upstream = section.required("octopus", advice, problems);
@@ -68,11 +85,13 @@ fn build(root: &Node, text: &str, path: &Path, problems: &mut Problems) -> Optio
     let issuers = issuers.map_or_else(Named::none, |node| issuers::read(node, folder, problems));
     let advice = "nobody could be acted as; write at least one with its `id:`";
     let accounts = section.required("service_accounts", advice, problems);
-    let accounts = accounts.map_or_else(Named::none, |node| accounts::read(node, problems));
+    let accounts =
+        accounts.map_or_else(Named::none, |node| accounts::read(node, surroundings, problems));
     let advice = "nobody could do anything; write who may act as whom";
     let parties = Parties { issuers: &issuers, accounts: &accounts };
     let rules = section.required("rules", advice, problems);
     let rules = rules.map_or_else(Vec::new, |node| rules::read(node, &parties, problems));
+    let token_door = token_door::read(section.value("token_door"), problems);
     let limits = limits::read(section.value("limits"), problems);
     let log = log::read(section.value("log"), problems);
 
@@ -83,6 +102,7 @@ fn build(root: &Node, text: &str, path: &Path, problems: &mut Problems) -> Optio
         issuers: issuers.built,
         service_accounts: accounts.built,
         rules,
+        token_door,
         limits,
         log,
         digest: digest_of(text),

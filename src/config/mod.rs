@@ -27,7 +27,9 @@ mod problem;
 mod raw;
 mod reader;
 mod rules;
+mod secret;
 mod tls;
+mod token_door;
 mod values;
 mod web;
 mod yaml;
@@ -46,7 +48,7 @@ pub use problem::{ConfigError, Problem};
 use crate::identity::Issuer;
 use crate::limits::Limits;
 use crate::octopus::{ServiceAccount, Upstream};
-use crate::proxy::ListenerSpec;
+use crate::proxy::{ListenerSpec, TokenDoor};
 use crate::trust::Rule;
 
 /// A sound configuration.
@@ -64,6 +66,8 @@ pub struct Config {
     pub service_accounts: Vec<ServiceAccount>,
     /// In the order of the file; at least one. Each names a configured issuer and account.
     pub rules: Vec<Rule>,
+    /// What the exchange door gives out.
+    pub token_door: TokenDoor,
     /// The bounds.
     pub limits: Limits,
     /// How the program logs.

@@ -11,7 +11,7 @@ use crate::octopus::ServiceAccount;
 use crate::trust::{Condition, Rule};
 
 /// The keys of one rule.
-pub(super) const KEYS: &[&str] = &["name", "issuer", "claims", "service_account"];
+pub(super) const KEYS: &[&str] = &["name", "issuer", "audience", "claims", "service_account"];
 
 /// What a rule may name.
 pub(super) struct Parties<'a> {
@@ -65,14 +65,44 @@ fn rule<'a>(
         .and_then(|node| configured(node, &parties.accounts.names, "service_accounts", problems))?;
     // One that could not be built was reported where it stands.
     let account = parties.accounts.built.iter().find(|built| built.name == account)?;
+    let audience = audience(&section, account, problems);
 
     Some(Rule {
         name: name?.to_owned(),
         issuer: issuer?.to_owned(),
         service_account: account.name.clone(),
-        audience: account.audience.clone(),
+        audience: audience?,
         conditions: conditions?,
     })
+}
+
+/// The audience of tokens for the rule: its own, or its service account's.
+fn audience(
+    section: &Section<'_>,
+    account: &ServiceAccount,
+    problems: &mut Problems,
+) -> Option<String> {
+    let Some(node) = section.value("audience") else {
+        if account.audience.is_none() {
+            let advice = "the service account has neither id nor audience, so write which `aud` \
+                          tokens must have, such as `audience: octobroker`";
+            section.required("audience", advice, problems);
+        }
+        return account.audience.clone();
+    };
+    let audience = text(node, problems)?;
+    if audience.is_empty() {
+        refuse(node, "is empty; write the `aud` that tokens must have", problems);
+        return None;
+    }
+    // Octopus judges by the audience too: another one would never be exchanged.
+    if account.api_key.is_none() && account.audience.as_deref() != Some(audience) {
+        let sentence = "is not the service account's audience, so Octopus would refuse the token; \
+                        remove it, or write it at the service account";
+        refuse(node, sentence, problems);
+        return None;
+    }
+    Some(audience.to_owned())
 }
 
 fn name<'a>(

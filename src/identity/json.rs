@@ -179,7 +179,7 @@ mod tests {
         ];
         for (document, is_accepted) in rows {
             let outcome = Json::parse(document.as_bytes());
-            assert_eq!(outcome.is_ok(), is_accepted, "{:.60}", document);
+            assert_eq!(outcome.is_ok(), is_accepted, "{document:.60}");
         }
         assert!(Json::parse(b"\"\xff\"").is_err(), "not UTF-8");
     }

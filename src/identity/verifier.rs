@@ -58,6 +58,11 @@ impl VerifiedToken {
         self.claims.at(address)
     }
 
+    /// False once `exp` is past, without any leeway: Octopus need not forgive what we do.
+    pub fn is_live_at(&self, unix_seconds: f64) -> bool {
+        unix_seconds < self.claims.expires
+    }
+
     /// SHA-256 of the token.
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint

@@ -45,6 +45,17 @@ impl AccessToken {
         &self.authorization
     }
 
+    /// The token itself, for those who are to hold one.
+    pub fn expose(&self) -> &str {
+        let value = self.authorization.to_str().unwrap_or_default();
+        value.strip_prefix("Bearer ").unwrap_or(value)
+    }
+
+    /// How long it lives from now on.
+    pub fn remaining(&self, clock: &dyn Clock) -> Duration {
+        self.life.saturating_sub(self.age(clock))
+    }
+
     /// False from shortly before the token expires: 5 s, or a quarter of its life if that is less.
     pub fn is_usable(&self, clock: &dyn Clock) -> bool {
         let reserve = limits::UNUSABLE_BEFORE_EXPIRY.min(self.life / 4);

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
 use super::request_body::RequestBody;
@@ -82,8 +83,11 @@ impl Connector {
         Self { host, port, tls, timeout: upstream.connect_timeout }
     }
 
-    /// A new connection. Its driver runs as a task until either side closes.
-    pub(super) async fn connect(&self) -> Result<SendRequest<RequestBody>, ConnectError> {
+    /// A new connection. Its driver runs as a task until either side closes, or until it is
+    /// aborted.
+    pub(super) async fn connect(
+        &self,
+    ) -> Result<(SendRequest<RequestBody>, AbortHandle), ConnectError> {
         let stream = tokio::time::timeout(self.timeout, self.stream()).await.map_err(|_| {
             let Self { host, port, timeout, .. } = self;
             ConnectError::Timeout { host: host.clone(), port: *port, timeout: *timeout }
@@ -94,8 +98,8 @@ impl Connector {
             .await
             .map_err(ConnectError::Http)?;
         // A broken connection is told to the request that uses it.
-        tasks::spawn(async move { driver.await.ok() });
-        Ok(sender)
+        let driver = tasks::spawn(async move { driver.await.ok() });
+        Ok((sender, driver.abort_handle()))
     }
 
     async fn stream(&self) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, ConnectError> {

@@ -90,6 +90,9 @@ pub enum ExchangeError {
         #[source]
         source: HttpError,
     },
+    /// The stand-in has outlived both its access token and its ID token.
+    #[error("the stand-in's access token and ID token have both ended")]
+    StandInEnded,
     /// A fault of this program.
     #[error("the exchange ended without an outcome, which is a fault of this program")]
     Crashed,
@@ -117,6 +120,7 @@ impl ExchangeError {
             Self::RateLimited { .. } | Self::Sick { .. } | Self::Unreachable { .. } => {
                 Code::ExchangeUnavailable
             }
+            Self::StandInEnded => Code::StandInUnknown,
             Self::Crashed => Code::Internal,
         }
     }
@@ -240,7 +244,7 @@ fn request(
     }
     let fields = Fields {
         grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
-        audience: &account.id,
+        audience: account.id.as_deref().ok_or(ExchangeError::Crashed)?,
         subject_token: id_token.expose(),
         subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
     };

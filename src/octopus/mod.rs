@@ -11,6 +11,7 @@
 
 mod access_token;
 mod answer;
+mod api_key;
 mod connection;
 mod endpoint;
 mod exchange;
@@ -21,6 +22,7 @@ mod service_account;
 mod upstream;
 
 pub use access_token::AccessToken;
+pub use api_key::{API_KEY, ApiKey};
 pub use exchange::{ExchangeError, OctopusExchange, TokenExchange};
 pub use pool::{Lease, SendError, UpstreamPool};
 pub use request_body::{BodyFault, Progress, RequestBody};

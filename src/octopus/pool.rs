@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::connection::{ConnectError, Connector};
@@ -32,9 +33,17 @@ struct Core {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<RequestBody>,
-    born: Instant,
+    connection: Connection,
     since: Instant,
+}
+
+/// One connection. Dropped, it lets go at once of the socket and of the body that it is sending:
+/// its driver alone would wait for a server that neither reads nor closes.
+#[derive(Debug)]
+struct Connection {
+    sender: SendRequest<RequestBody>,
+    driver: AbortHandle,
+    born: Instant,
 }
 
 /// A connection whose answer's body is still being read. Dropping it closes the connection;
@@ -42,9 +51,8 @@ struct Idle {
 #[derive(Debug)]
 pub struct Lease {
     core: Arc<Core>,
-    sender: SendRequest<RequestBody>,
+    connection: Connection,
     progress: Arc<Progress>,
-    born: Instant,
 }
 
 /// Why there is no answer.
@@ -77,6 +85,12 @@ pub enum SendError {
     Body(#[source] BodyFault),
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
 impl UpstreamPool {
     /// No connection yet.
     pub fn new(upstream: &Upstream) -> Self {
@@ -98,17 +112,15 @@ impl UpstreamPool {
         loop {
             let idle = self.core.take();
             let was_reused = idle.is_some();
-            let (mut sender, born) = if let Some(idle) = idle {
-                (idle.sender, idle.born)
-            } else {
-                let sender = self.core.connector.connect().await.map_err(SendError::Connect)?;
-                (sender, Instant::now())
+            let mut connection = match idle {
+                Some(idle) => idle.connection,
+                None => self.core.connect().await.map_err(SendError::Connect)?,
             };
             // An idle connection may have been closed in the meantime: that shows here.
-            if sender.ready().await.is_err() && was_reused {
+            if connection.sender.ready().await.is_err() && was_reused {
                 continue;
             }
-            let answer = sender.try_send_request(request);
+            let answer = connection.sender.try_send_request(request);
             let answer = self.core.patiently(answer, &progress).await?;
             let mut error = match answer {
                 Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -116,7 +128,7 @@ impl UpstreamPool {
                 }
                 Ok(answer) => {
                     let core = Arc::clone(&self.core);
-                    return Ok((answer, Lease { core, sender, progress, born }));
+                    return Ok((answer, Lease { core, connection, progress }));
                 }
                 Err(error) => error,
             };
@@ -134,6 +146,11 @@ impl UpstreamPool {
 }
 
 impl Core {
+    async fn connect(&self) -> Result<Connection, ConnectError> {
+        let (sender, driver) = self.connector.connect().await?;
+        Ok(Connection { sender, driver, born: Instant::now() })
+    }
+
     /// Waits for the head of the answer as long as something moves: bytes of the request, or, once
     /// those are all sent, the server within the idle timeout. While it is the caller who is slow,
     /// the body's own timeout counts.
@@ -159,11 +176,11 @@ impl Core {
     fn take(&self) -> Option<Idle> {
         let mut idle = self.lock();
         let now = Instant::now();
-        let is_young = |connection: &Idle| {
-            now.duration_since(connection.since) < limits::UPSTREAM_IDLE_TIME
+        idle.retain(|Idle { connection, since }| {
+            now.duration_since(*since) < limits::UPSTREAM_IDLE_TIME
                 && now.duration_since(connection.born) < limits::UPSTREAM_CONNECTION_AGE
-        };
-        idle.retain(|connection| is_young(connection) && !connection.sender.is_closed());
+                && !connection.sender.is_closed()
+        });
         idle.pop()
     }
 
@@ -180,15 +197,15 @@ impl Lease {
 
     /// Keeps the connection for the next request. Call it when the answer's body was read to its
     /// end. If the server answered before the request's body was sent, the connection is closed
-    /// instead: what is left of the body must not be read as a request.
+    /// instead: what is left of the body must not be read as a request, and is of no use to anybody.
     pub fn put_back(self) {
-        let Self { core, sender, progress, born } = self;
-        if !progress.is_complete() || sender.is_closed() {
+        let Self { core, connection, progress } = self;
+        if !progress.is_complete() || connection.sender.is_closed() {
             return;
         }
         let mut idle = core.lock();
         if idle.len() < limits::UPSTREAM_IDLE_CONNECTIONS {
-            idle.push(Idle { sender, born, since: Instant::now() });
+            idle.push(Idle { connection, since: Instant::now() });
         }
     }
 }

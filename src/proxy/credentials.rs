@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, header};
 
 use crate::identity::{IdToken, IdTokenError};
+use crate::secret::Secret;
 use crate::telemetry::Code;
 
 /// Every header that Octopus or a proxy would take for a credential.
@@ -23,7 +24,7 @@ pub(super) enum Presented {
     /// An ID token, of which nothing but the form was checked.
     IdToken(IdToken),
     /// Something in the place or the shape of an API key.
-    StandIn,
+    StandIn(Secret),
 }
 
 /// Finds the one credential among the headers and the `apikey` parameters of the query.
@@ -56,10 +57,9 @@ pub(super) fn find(
         return Err(Code::AmbiguousCredentials);
     }
     match bearer {
-        Some(text) if text.starts_with(b"API-") => Ok(Presented::StandIn),
+        Some(text) if text.starts_with(b"API-") => Ok(stand_in(text)),
         Some(text) => id_token(text, token_bytes_max).map(Presented::IdToken),
-        None if first_key.is_some() => Ok(Presented::StandIn),
-        None => Ok(Presented::Nothing),
+        None => Ok(first_key.map_or(Presented::Nothing, stand_in)),
     }
 }
 
@@ -72,12 +72,21 @@ fn bearer(line: &[u8]) -> Option<&[u8]> {
     (is_bearer && !text.is_empty()).then_some(text)
 }
 
+fn stand_in(text: &[u8]) -> Presented {
+    Presented::StandIn(Secret::new(String::from_utf8_lossy(text)))
+}
+
 fn id_token(text: &[u8], bytes_max: usize) -> Result<IdToken, Code> {
     let text = std::str::from_utf8(text).map_err(|_| Code::TokenMalformed)?;
-    IdToken::parse(text, bytes_max).map_err(|error| match error {
+    IdToken::parse(text, bytes_max).map_err(form_code)
+}
+
+/// The word for a text that is no ID token.
+pub(super) const fn form_code(error: IdTokenError) -> Code {
+    match error {
         IdTokenError::TooLarge => Code::TokenTooLarge,
         IdTokenError::Malformed => Code::TokenMalformed,
-    })
+    }
 }
 
 #[cfg(test)]
@@ -95,14 +104,17 @@ mod tests {
         find(&headers, &query, 64).map(|presented| match presented {
             Presented::Nothing => "nothing",
             Presented::IdToken(_) => "id token",
-            Presented::StandIn => "stand-in",
+            Presented::StandIn(_) => "stand-in",
         })
     }
+
+    /// Header lines, keys in the query, and what is found.
+    type Row<'a> = (&'a [(&'static str, &'a str)], &'a [&'a str], Result<&'a str, Code>);
 
     #[test]
     fn there_is_one_credential_or_none_or_a_refusal() {
         let long = format!("Bearer {}", "a".repeat(65));
-        let rows: [(&[(&str, &str)], &[&str], Result<&str, Code>); 25] = [
+        let rows: [Row<'_>; 25] = [
             (&[], &[], Ok("nothing")),
             (&[("authorization", "Bearer a.b.c")], &[], Ok("id token")),
             (&[("authorization", "bEARER   a.b.c ")], &[], Ok("id token")),

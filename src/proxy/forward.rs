@@ -12,7 +12,7 @@ use super::headers;
 use super::intake::{self, Intake};
 use super::journey::Journey;
 use super::refusal::Refusal;
-use crate::broker::{Admission, AdmissionError, Obtained};
+use crate::broker::{Admission, AdmissionError, Credential, Obtained};
 use crate::http_client::{self, ReadError};
 use crate::limits;
 use crate::octopus::{BodyFault, Lease, Progress, RequestBody, SendError};
@@ -49,25 +49,34 @@ impl Proxy {
         intake: &Intake,
         journey: &mut Journey,
     ) -> Result<Option<Admission>, Refusal> {
-        let id_token = match &intake.presented {
+        let named = intake.service_account.as_deref();
+        let admission = match &intake.presented {
             Presented::Nothing if intake.is_anonymous => return Ok(None),
             Presented::Nothing => return Err(Refusal::new(Code::CredentialMissing)),
-            Presented::StandIn => {
+            Presented::StandIn(key) => {
                 journey.came_by(Door::StandIn);
-                return Err(Refusal::new(Code::StandInUnknown));
+                let admission = self.broker.redeem(key);
+                let admission = admission.ok_or(Refusal::new(Code::StandInUnknown))?;
+                if named.is_some_and(|named| named != admission.service_account().name) {
+                    let detail = "the stand-in is for another service account";
+                    return Err(Refusal::new(Code::NoRuleMatched).with_detail(detail));
+                }
+                admission
             }
-            Presented::IdToken(id_token) => id_token,
-        };
-        journey.came_by(Door::Bearer);
-        journey.presented(id_token.fingerprint());
-        let named = intake.service_account.as_deref();
-        let admission = match self.broker.admit(id_token.clone(), named).await {
-            Ok(admission) => admission,
-            Err(error) => return Err(refused(error, journey)),
+            Presented::IdToken(id_token) => {
+                journey.came_by(Door::Bearer);
+                journey.presented(id_token.fingerprint());
+                let admission = self.broker.admit(id_token.clone(), named).await;
+                admission.map_err(|error| refused(error, journey))?
+            }
         };
         journey.admitted(&admission);
         if intake.is_administration {
             let detail = "the route manages identities, credentials or the server";
+            return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
+        }
+        if admission.service_account().is_agent && !intake.is_read {
+            let detail = "agents may read, and no more";
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
         Ok(Some(admission))
@@ -84,21 +93,22 @@ impl Proxy {
         let asked = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
         let asked: Option<Authority> = asked.and_then(|host| host.parse().ok());
         let mut message = self.message(head, &intake, journey)?;
-        // The access token first: a body that is held or begun is of no use without it.
-        let obtained = match &admission {
-            Some(admission) => Some(self.access_token(admission, journey).await?),
+        // The credential first: a body that is held or begun is of no use without it.
+        let mut current = match &admission {
+            Some(admission) => Some(self.credential(admission, journey).await?),
             None => None,
         };
         let (mut attempt, held) = self.first_body(body, journey).await?;
-        let mut current = obtained;
         let mut is_repetition = false;
         loop {
-            if let Some(obtained) = &current {
-                headers::attach(&mut message.headers, obtained.token().authorization());
+            if let Some(credential) = &current {
+                headers::attach(&mut message.headers, credential.line());
             }
             let (answer, lease) = self.send(&message, attempt, held.as_ref(), journey).await?;
             let rejected = answer.status() == StatusCode::UNAUTHORIZED;
-            let (Some(admission), Some(obtained), true) = (&admission, &current, rejected) else {
+            let (Some(admission), Some(Credential::AccessToken(obtained)), true) =
+                (&admission, &current, rejected)
+            else {
                 return Ok(self.made_fit(answer, lease, asked.as_ref()));
             };
             // Nothing was processed: Octopus did not accept the token.
@@ -107,7 +117,7 @@ impl Proxy {
             let (Some(held), true) = (&held, may_repeat) else {
                 return Ok(self.made_fit(answer, lease, asked.as_ref()));
             };
-            current = Some(self.access_token(admission, journey).await?);
+            current = Some(self.credential(admission, journey).await?);
             attempt = RequestBody::held(held.clone());
             is_repetition = true;
         }
@@ -123,20 +133,22 @@ impl Proxy {
         self.broker.access_tokens().reject(admission, obtained)
     }
 
-    async fn access_token(
+    pub(super) async fn credential(
         &self,
         admission: &Admission,
         journey: &mut Journey,
-    ) -> Result<Obtained, Refusal> {
+    ) -> Result<Credential, Refusal> {
         use crate::telemetry::AccessTokenResult::{Miss, RememberedFailure};
 
         let start = self.clock.elapsed();
-        let outcome = self.broker.access_tokens().obtain(admission).await;
+        let outcome = self.broker.credential(admission).await;
         let waited = self.clock.elapsed().saturating_sub(start);
         match outcome {
-            Ok(obtained) => {
-                journey.exchanged(obtained.result, waited);
-                Ok(obtained)
+            Ok(credential) => {
+                if let Credential::AccessToken(obtained) = &credential {
+                    journey.exchanged(obtained.result, waited);
+                }
+                Ok(credential)
             }
             Err(failure) => {
                 let result = if failure.is_remembered { RememberedFailure } else { Miss };
@@ -246,7 +258,7 @@ impl Message {
     }
 }
 
-fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
+pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
     let code = error.code();
     match error {
         AdmissionError::Refused { issuer, error } => {
@@ -274,7 +286,7 @@ fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
     }
 }
 
-fn body_refusal(progress: &Progress, error: &ReadError) -> Refusal {
+pub(super) fn body_refusal(progress: &Progress, error: &ReadError) -> Refusal {
     match progress.fault() {
         Some(BodyFault::Stalled) => Refusal::new(Code::RequestTimeout).closing(),
         _ => Refusal::new(Code::BadRequest).with_detail(error_chain(error)).closing(),

@@ -68,11 +68,9 @@ pub(super) fn for_octopus(
 }
 
 /// Sets the one credential of a request to Octopus.
-pub(super) fn attach(headers: &mut HeaderMap, authorization: &HeaderValue) {
-    debug_assert!(
-        CARRIERS.iter().all(|name| *name == header::AUTHORIZATION || !headers.contains_key(name))
-    );
-    headers.insert(header::AUTHORIZATION, authorization.clone());
+pub(super) fn attach(headers: &mut HeaderMap, (name, value): (HeaderName, &HeaderValue)) {
+    headers.insert(name, value.clone());
+    debug_assert_eq!(CARRIERS.iter().filter(|name| headers.contains_key(*name)).count(), 1);
 }
 
 /// Turns the headers of Octopus's answer into those that go to the caller. `asked` is the scheme
@@ -183,7 +181,8 @@ mod tests {
 
         let trace = Trace::of(&headers);
         for_octopus(&mut headers, (Version::HTTP_11, "octobroker-1"), &upstream(), &trace);
-        attach(&mut headers, &HeaderValue::from_static("Bearer token"));
+        let token = HeaderValue::from_static("Bearer token");
+        attach(&mut headers, (header::AUTHORIZATION, &token));
 
         let mut shown: Vec<String> = headers
             .iter()

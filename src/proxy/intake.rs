@@ -27,18 +27,15 @@ pub(super) struct Intake {
     pub(super) service_account: Option<String>,
     /// True if the request may pass without a credential.
     pub(super) is_anonymous: bool,
+    /// True if the effective method changes nothing (RFC 9110 9.2.1).
+    pub(super) is_read: bool,
     /// True if no rule allows the request.
     pub(super) is_administration: bool,
 }
 
 impl Proxy {
-    /// Judges the head of a request.
-    pub(super) fn take_in(
-        &self,
-        head: &Parts,
-        origin: &Origin,
-        journey: &mut Journey,
-    ) -> Result<Intake, Refusal> {
+    /// Judges what is the same for every request: framing, sizes, loop, host, origin.
+    pub(super) fn check_head(&self, head: &Parts, origin: &Origin) -> Result<(), Refusal> {
         check_framing(head)?;
         self.check_sizes(head)?;
         self.check_loop(&head.headers)?;
@@ -46,6 +43,11 @@ impl Proxy {
         if origin.is_loopback {
             check_origin(&head.headers)?;
         }
+        Ok(())
+    }
+
+    /// Judges what a request to Octopus is for, and finds its credential.
+    pub(super) fn take_in(&self, head: &Parts, journey: &mut Journey) -> Result<Intake, Refusal> {
         let method = effective_method(head)?;
         let raw = head.uri.path_and_query().map_or("", |target| target.as_str());
         let target = Target::judge(raw)?;
@@ -62,7 +64,8 @@ impl Proxy {
         let is_anonymous = is_anonymous(&method, path);
         let service_account = named_account(&head.headers)?;
         let is_administration = route.is_administration;
-        Ok(Intake { target, presented, service_account, is_anonymous, is_administration })
+        let is_read = method.is_safe();
+        Ok(Intake { target, presented, service_account, is_anonymous, is_read, is_administration })
     }
 
     fn check_sizes(&self, head: &Parts) -> Result<(), Refusal> {

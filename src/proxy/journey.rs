@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -101,6 +102,7 @@ impl Journey {
         self.verified(admission.token());
         self.record.rule = Some(admission.rule().to_owned());
         self.record.service_account = Some(admission.service_account().name.clone());
+        self.record.agent = admission.service_account().is_agent;
     }
 
     pub(super) fn missed(&mut self, missed: Vec<Missed>) {
@@ -140,15 +142,27 @@ impl Journey {
     }
 
     /// Octopus's answer goes to the caller; the journey goes with its body.
-    pub(super) fn forwarded(mut self, answer: Answer) -> Response<AnswerBody> {
+    pub(super) fn forwarded(mut self, mut answer: Answer) -> Response<AnswerBody> {
         self.record.status = answer.head.status.as_u16();
+        self.trace.tell(&mut answer.head.headers);
         self.overhead = self.spent();
         let idle_timeout = self.proxy.upstream.idle_timeout;
         let body = AnswerBody::upstream(answer.body, answer.lease, idle_timeout, self);
         Response::from_parts(answer.head, body)
     }
 
-    /// The broker's own answer goes to the caller.
+    /// The broker's own answer goes to the caller: the request was for the broker itself.
+    pub(super) fn answered_here(mut self, answer: Response<AnswerBody>) -> Response<AnswerBody> {
+        let mut answer = if self.is_head { without_body(answer) } else { answer };
+        self.trace.tell(answer.headers_mut());
+        self.record.status = answer.status().as_u16();
+        self.record.bytes_out = answer.body().size_hint().exact().unwrap_or_default();
+        self.overhead = self.spent();
+        self.end();
+        answer
+    }
+
+    /// The broker's own refusal goes to the caller.
     pub(super) fn refused(mut self, refusal: Refusal) -> Response<AnswerBody> {
         let answer = refusal.answer(&self.trace.request_id, self.is_head);
         self.record.status = answer.status().as_u16();
@@ -205,10 +219,7 @@ impl Drop for Journey {
     fn drop(&mut self) {
         if !self.is_over {
             self.record.aborted = true;
-            if std::thread::panicking() {
-                self.record.status = 500;
-                self.record.code = Some(Code::Internal);
-            } else if self.record.status == 0 {
+            if self.record.status == 0 {
                 // As nginx has it: the caller went away before there was an answer.
                 self.record.status = 499;
                 self.overhead = self.spent();
@@ -216,6 +227,10 @@ impl Drop for Journey {
             self.end();
         }
     }
+}
+
+fn without_body(answer: Response<AnswerBody>) -> Response<AnswerBody> {
+    answer.map(|_| AnswerBody::own(Bytes::new()))
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -3,11 +3,10 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -25,6 +24,7 @@ use crate::tasks;
 pub struct Listener {
     spec: ListenerSpec,
     hosts: Arc<[String]>,
+    public_url: Option<Arc<str>>,
     socket: TcpListener,
     address: SocketAddr,
 }
@@ -35,7 +35,8 @@ impl Listener {
         let socket = TcpListener::bind(spec.bind).await?;
         let address = socket.local_addr()?;
         let hosts = spec.hosts.clone().into();
-        Ok(Self { spec, hosts, socket, address })
+        let public_url = spec.public_url.as_deref().map(Arc::from);
+        Ok(Self { spec, hosts, public_url, socket, address })
     }
 
     /// Where it listens; the port that was found, if the spec's was 0.
@@ -68,6 +69,7 @@ impl Listener {
                 listener: self.spec.name(),
                 is_loopback: self.spec.is_loopback(),
                 hosts: Arc::clone(&self.hosts),
+                public_url: self.public_url.clone(),
                 peer,
                 phase: Arc::default(),
             };
@@ -97,10 +99,7 @@ async fn serve(stream: TcpStream, proxy: Arc<Proxy>, origin: Origin, mut watcher
     let service = service_fn(|request| {
         let is_draining = end.is_triggered();
         let (proxy, origin) = (&proxy, &origin);
-        async move {
-            let served = AssertUnwindSafe(proxy.serve(request, origin, is_draining)).catch_unwind();
-            Ok::<_, Infallible>(served.await.unwrap_or_else(|_| Proxy::crashed()))
-        }
+        async move { Ok::<_, Infallible>(proxy.serve(request, origin, is_draining).await) }
     });
     // Somewhat above our own limits, so that what is just too large gets an answer with a code.
     let connection = http1::Builder::new()

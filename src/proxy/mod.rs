@@ -21,12 +21,15 @@ mod listener;
 mod refusal;
 mod spec;
 mod target;
+mod token_door;
 mod trace;
 mod watched_io;
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use http::request::Parts;
 use http::{Request, Response, header};
 use hyper::body::Incoming;
@@ -34,6 +37,7 @@ use tokio::sync::Semaphore;
 
 pub use listener::Listener;
 pub use spec::ListenerSpec;
+pub use token_door::{Issues, TokenDoor};
 
 use crate::broker::Broker;
 use crate::clock::Clock;
@@ -44,6 +48,7 @@ use answer_body::AnswerBody;
 use forward::{Answer, Outgoing};
 use journey::Journey;
 use refusal::Refusal;
+use token_door::DoorRequest;
 use watched_io::Phase;
 
 /// What every request needs: one per process.
@@ -56,9 +61,21 @@ pub struct Proxy {
     pseudonym: String,
     limits: Limits,
     places: Arc<Semaphore>,
+    token_door: TokenDoor,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
     audit: AuditLog,
+}
+
+/// With what requests are timed, counted and written down.
+#[derive(Debug)]
+pub struct Recorder {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// All series.
+    pub metrics: Arc<Metrics>,
+    /// The line per request.
+    pub audit: AuditLog,
 }
 
 /// The connection that a request came on.
@@ -68,6 +85,8 @@ struct Origin {
     is_loopback: bool,
     /// Names under which a loopback listener may be asked.
     hosts: Arc<[String]>,
+    /// Under which callers know the listener, if not under their `Host`.
+    public_url: Option<Arc<str>>,
     peer: SocketAddr,
     phase: Arc<Phase>,
 }
@@ -78,9 +97,10 @@ impl Proxy {
         broker: Arc<Broker>,
         upstream: Upstream,
         limits: Limits,
-        audit: AuditLog,
-        (clock, metrics): (Arc<dyn Clock>, Arc<Metrics>),
+        token_door: TokenDoor,
+        recorder: Recorder,
     ) -> Self {
+        let Recorder { clock, metrics, audit } = recorder;
         Self {
             broker,
             pool: UpstreamPool::new(&upstream),
@@ -88,6 +108,7 @@ impl Proxy {
             pseudonym: format!("octobroker-{}", trace::random_hex::<4>()),
             places: Arc::new(Semaphore::new(limits.concurrent_requests)),
             limits,
+            token_door,
             clock,
             metrics,
             audit,
@@ -108,10 +129,14 @@ impl Proxy {
         let outcome = if is_draining {
             Err(Refusal::new(Code::Draining).closing())
         } else {
-            self.pass(head, &mut body, origin, &mut journey).await
+            // A fault of ours ends this request, and no other.
+            let passed = AssertUnwindSafe(self.pass(head, &mut body, origin, &mut journey));
+            let crashed = |_| Err(Refusal::new(Code::Internal).closing());
+            passed.catch_unwind().await.unwrap_or_else(crashed)
         };
         match outcome {
-            Ok(answer) => journey.forwarded(answer),
+            Ok(Outcome::Forwarded(answer)) => journey.forwarded(answer),
+            Ok(Outcome::Ours(answer)) => journey.answered_here(answer),
             Err(refusal) => {
                 let mut answer = journey.refused(refusal);
                 refusal::let_go(body, awaits_continue, &mut answer);
@@ -120,12 +145,7 @@ impl Proxy {
         }
     }
 
-    /// The answer when serving a request panicked: one fault must not stop the others.
-    fn crashed() -> Response<AnswerBody> {
-        Refusal::new(Code::Internal).closing().answer(&trace::random_hex::<16>(), false)
-    }
-
-    /// Judges a request and, if nothing is against it, forwards it. A body that was not begun to be
+    /// Judges a request and, if nothing is against it, answers or forwards it. A body that was not begun to be
     /// sent stays with the caller.
     async fn pass(
         &self,
@@ -133,10 +153,26 @@ impl Proxy {
         body: &mut Option<Incoming>,
         origin: &Origin,
         journey: &mut Journey,
-    ) -> Result<Answer, Refusal> {
+    ) -> Result<Outcome, Refusal> {
         journey.take_place(&self.places)?;
-        let intake = self.take_in(&head, origin, journey)?;
+        self.check_head(&head, origin)?;
+        let prefix = self.upstream.path_prefix();
+        if let Some(request) = DoorRequest::of(&head.method, head.uri.path(), prefix) {
+            let answer = self.answer_at_door(request, (&head, body), origin, journey).await?;
+            return Ok(Outcome::Ours(answer));
+        }
+        let intake = self.take_in(&head, journey)?;
         let admission = self.admit(&intake, journey).await?;
-        self.forward(Outgoing { head, intake, admission }, body, journey).await
+        let outgoing = Outgoing { head, intake, admission };
+        self.forward(outgoing, body, journey).await.map(Outcome::Forwarded)
     }
+}
+
+/// What came of a request that was not refused.
+#[derive(Debug)]
+enum Outcome {
+    /// Octopus answered.
+    Forwarded(Answer),
+    /// The broker did.
+    Ours(Response<AnswerBody>),
 }

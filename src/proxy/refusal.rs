@@ -31,11 +31,20 @@ pub(super) struct Refusal {
     retry_after: Option<Duration>,
     /// Whether what follows on the connection could be misread.
     closes: bool,
+    /// Whether the answer is one of a token endpoint.
+    is_oauth_error: bool,
 }
 
 impl Refusal {
     pub(super) const fn new(code: Code) -> Self {
-        Self { code, detail: None, missed: Vec::new(), retry_after: None, closes: false }
+        Self {
+            code,
+            detail: None,
+            missed: Vec::new(),
+            retry_after: None,
+            closes: false,
+            is_oauth_error: false,
+        }
     }
 
     pub(super) fn with_detail(mut self, detail: impl Into<String>) -> Self {
@@ -53,9 +62,17 @@ impl Refusal {
         self
     }
 
+    /// As a token endpoint says it: `error` and `error_description`, both always there, and 400
+    /// for whatever is the caller's fault (RFC 6749 5.2; Octopus's clients read it so).
+    pub(super) const fn with_oauth_members(mut self) -> Self {
+        self.is_oauth_error = true;
+        self
+    }
+
     /// The answer for the caller.
     pub(super) fn answer(&self, request_id: &str, is_head: bool) -> Response<AnswerBody> {
         let (status, title, sentence) = wording(self.code);
+        let status = if self.is_oauth_error && status < 500 { 400 } else { status };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let code = self.code.as_str();
         let message = format!("octobroker: {sentence} ({code}, request {request_id})");
@@ -67,6 +84,14 @@ impl Refusal {
             detail: sentence,
             code,
             request_id,
+            oauth: self.is_oauth_error.then_some(OAuthMembers {
+                error: if status.is_server_error() {
+                    "temporarily_unavailable"
+                } else {
+                    "invalid_request"
+                },
+                error_description: &message,
+            }),
         };
         let body = Bytes::from(serde_json::to_vec(&members).unwrap_or_default());
         let length = HeaderValue::from(body.len());
@@ -117,6 +142,14 @@ struct Members<'a> {
     detail: &'a str,
     code: &'a str,
     request_id: &'a str,
+    #[serde(flatten)]
+    oauth: Option<OAuthMembers<'a>>,
+}
+
+#[derive(Serialize)]
+struct OAuthMembers<'a> {
+    error: &'a str,
+    error_description: &'a str,
 }
 
 /// RFC 6750 3.1: no error when no credential came.
@@ -237,6 +270,9 @@ const fn other_wording(code: Code) -> (u16, &'static str, &'static str) {
         Code::MethodRefused => (405, "Method refused", "The method is not one that is forwarded."),
         Code::HostRefused => (421, "Host refused", "The request is for another host."),
         Code::RequestTimeout => (408, "Request timeout", "The body of the request stopped coming."),
+        Code::BodyTooLarge => {
+            (413, "Body too large", "The body of the request is too large for what it is.")
+        }
         Code::HeadersTooLarge => {
             (431, "Headers too large", "The head of the request is too large.")
         }

@@ -9,6 +9,8 @@ pub struct ListenerSpec {
     pub bind: SocketAddr,
     /// Names, beside loopback ones, under which a loopback listener may be asked.
     pub hosts: Vec<String>,
+    /// The URL under which callers know it, virtual directory included, if not by their `Host`.
+    pub public_url: Option<String>,
 }
 
 impl ListenerSpec {

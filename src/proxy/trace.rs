@@ -46,6 +46,14 @@ impl Trace {
             headers.remove(TRACESTATE);
         }
     }
+
+    /// Tells the caller the id under which the log has the request. Octopus's own, if it has one,
+    /// is about something else and gives way.
+    pub(super) fn tell(&self, headers: &mut HeaderMap) {
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            headers.insert(REQUEST_ID, id);
+        }
+    }
 }
 
 /// `N` random bytes in hexadecimal.

@@ -60,6 +60,8 @@ pub enum Code {
     HostRefused,
     /// The request's body stopped coming.
     RequestTimeout,
+    /// The request's body is too large.
+    BodyTooLarge,
     /// The request's head is too large.
     HeadersTooLarge,
     /// A fault of the broker's own.
@@ -86,7 +88,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of design and documentation.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::BadRequest,
         Self::UnsafePath,
         Self::AmbiguousCredentials,
@@ -113,6 +115,7 @@ impl Code {
         Self::MethodRefused,
         Self::HostRefused,
         Self::RequestTimeout,
+        Self::BodyTooLarge,
         Self::HeadersTooLarge,
         Self::Internal,
         Self::ExchangeFailed,
@@ -155,6 +158,7 @@ impl Code {
             Self::MethodRefused => "method_refused",
             Self::HostRefused => "host_refused",
             Self::RequestTimeout => "request_timeout",
+            Self::BodyTooLarge => "body_too_large",
             Self::HeadersTooLarge => "headers_too_large",
             Self::Internal => "internal",
             Self::ExchangeFailed => "exchange_failed",

@@ -166,8 +166,10 @@ impl Metrics {
         }
     }
 
-    /// How many tokens are cached now. To be set just before [`Metrics::render`].
-    pub fn cached(&self, access_tokens: u64, verified_tokens: u64) {
+    /// How many tokens are cached, and how many stand-ins live, now. To be set just before
+    /// [`Metrics::render`].
+    pub fn cached(&self, access_tokens: u64, verified_tokens: u64, stand_ins: usize) {
+        self.tokens.stand_ins_live.set(gauge_value(stand_ins));
         self.tokens.access_tokens_cached.set(gauge_value(access_tokens));
         self.tokens.verified_tokens_cached.set(gauge_value(verified_tokens));
     }

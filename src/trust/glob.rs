@@ -201,10 +201,7 @@ mod tests {
             (['?', rest @ ..], [first, tail @ ..]) => {
                 !is_separator(first) && matches_naively(rest, tail)
             }
-            (['\\', wanted, rest @ ..], [first, tail @ ..]) => {
-                wanted == first && matches_naively(rest, tail)
-            }
-            ([wanted, rest @ ..], [first, tail @ ..]) => {
+            (['\\', wanted, rest @ ..] | [wanted, rest @ ..], [first, tail @ ..]) => {
                 wanted == first && matches_naively(rest, tail)
             }
         }

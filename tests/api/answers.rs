@@ -48,7 +48,7 @@ async fn what_octopus_may_not_tell_callers_is_dropped() {
 
     let mut names: Vec<_> = reply.headers.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
-    assert_eq!(names, ["content-length", "content-type", "date", "x-octopus-node"]);
+    assert_eq!(names, ["content-length", "content-type", "date", "x-octopus-node", "x-request-id"]);
     for name in
         ["www-authenticate", "set-cookie", "octobroker-error", "alt-svc", "proxy-authenticate"]
     {

@@ -21,24 +21,24 @@ impl World {
         crowd.spawn(async move { send(address, request).await.status });
     }
 
-    async fn obtained(&self, result: &str) -> f64 {
+    async fn obtained(&self, result: &str) -> u64 {
         let series = format!("octobroker_access_token_requests_total{{result=\"{result}\"}}");
-        self.metric(&series).await.unwrap()
+        self.count(&series).await.unwrap()
     }
 
     /// Waits until so many exchanges have given a token.
     async fn until_exchanged(&self, count: usize) {
         self.until("the exchange is over", async || {
             self.octopus.successful_exchanges() == count
-                && self.exchanged("ok").await >= f64::from(u32::try_from(count).unwrap())
+                && self.exchanged("ok").await >= count as u64
         })
         .await;
     }
 
-    async fn exchanged(&self, outcome: &str) -> f64 {
+    async fn exchanged(&self, outcome: &str) -> u64 {
         let series =
             "octobroker_exchanges_total{outcome=\"OUTCOME\",service_account=\"release-bot\"}";
-        self.metric(&series.replace("OUTCOME", outcome)).await.unwrap_or_default()
+        self.count(&series.replace("OUTCOME", outcome)).await.unwrap_or_default()
     }
 }
 
@@ -48,10 +48,12 @@ async fn with_two_accounts() -> (World, ServiceAccount) {
     let other = world.octopus.add_service_account("tooling-bot");
     world.octopus.add_identity(&other, &world.issuer.url(), "*", None);
     let mut settings = crate::world::Settings::of(&world);
-    settings.service_accounts.push_str(&format!("\ntooling-bot: {{ id: {} }}", other.id));
-    settings.rules = "{ name: web, issuer: ci, service_account: release-bot, claims: { sub: { glob: 'job-*' } } }\n\
-                      { name: tools, issuer: ci, service_account: tooling-bot, claims: { sub: { glob: 'job-*' } } }"
-        .to_owned();
+    settings.service_accounts.extend([format!("\ntooling-bot: {{ id: {} }}", other.id)]);
+    let claims = "claims: { sub: { glob: 'job-*' } }";
+    settings.rules = format!(
+        "{{ name: web, issuer: ci, service_account: release-bot, {claims} }}\n\
+         {{ name: tools, issuer: ci, service_account: tooling-bot, {claims} }}"
+    );
     world.serve(&settings.to_yaml()).await;
     world.until_ready().await;
     (world, other)
@@ -77,7 +79,7 @@ async fn two_hundred_first_requests_make_one_exchange() {
 
     assert!(crowd.join_all().await.iter().all(|status| *status == 200));
     assert_eq!((world.octopus.exchanges(), world.octopus.api_requests().len()), (1, 200));
-    assert_eq!((world.obtained("miss").await, world.obtained("joined").await), (1.0, 199.0));
+    assert_eq!((world.obtained("miss").await, world.obtained("joined").await), (1, 199));
     world.close().await;
 }
 
@@ -97,9 +99,9 @@ async fn a_failing_exchange_is_told_to_all_who_wait() {
 
     assert!(crowd.join_all().await.iter().all(|status| *status == 403));
     assert_eq!(world.octopus.exchanges(), 1);
-    assert_eq!(world.exchanged("refused").await, 1.0);
+    assert_eq!(world.exchanged("refused").await, 1);
     world.fails(403, "exchange_refused").await;
-    assert!(world.obtained("remembered_failure").await >= 1.0);
+    assert!(world.obtained("remembered_failure").await >= 1);
     world.close().await;
 }
 
@@ -179,7 +181,7 @@ async fn the_next_job_of_an_identity_uses_the_same_access_token() {
     }
 
     assert_eq!(world.octopus.exchanges(), 1);
-    assert_eq!((world.obtained("miss").await, world.obtained("hit").await), (1.0, 4.0));
+    assert_eq!((world.obtained("miss").await, world.obtained("hit").await), (1, 4));
     assert_eq!(world.metric("octobroker_access_tokens_cached").await, Some(1.0));
     world.close().await;
 }
@@ -210,12 +212,12 @@ async fn another_issuer_or_audience_gets_a_token_of_its_own() {
     world.octopus.add_identity(&world.account, &second.url(), "*", None);
     world.octopus.add_identity(&world.account, &world.issuer.url(), "*", Some("custom"));
     let mut settings = crate::world::Settings::of(&world);
-    settings.issuers.push_str(&format!(
+    settings.issuers.extend([format!(
         "\nci-2: {{ provider: custom, url: '{}', algorithms: [RS256] }}",
         second.url()
-    ));
+    )]);
     let id = world.account.id.clone();
-    settings.service_accounts.push_str(&format!("\ncustom-bot: {{ id: {id}, audience: custom }}"));
+    settings.service_accounts.extend([format!("\ncustom-bot: {{ id: {id}, audience: custom }}")]);
     settings.rules = [
         "ci, service_account: release-bot",
         "ci-2, service_account: release-bot",
@@ -266,7 +268,7 @@ async fn an_access_token_is_renewed_while_the_old_one_serves() {
     let tokens = world.octopus.issued_access_tokens();
     let request = world.one_request();
     assert_eq!(request.header("authorization").unwrap(), format!("Bearer {}", tokens[1]));
-    assert_eq!((world.obtained("renewed").await, world.obtained("hit").await), (1.0, 20.0));
+    assert_eq!((world.obtained("renewed").await, world.obtained("hit").await), (1, 20));
     world.advance_seconds(60);
     world.works().await;
     assert_eq!(world.octopus.exchanges(), 2);
@@ -288,12 +290,12 @@ async fn a_renewal_that_fails_leaves_the_old_token_in_use() {
     world.advance_seconds(3_600 - 60);
 
     world.works().await;
-    world.until("the renewal has failed", async || world.exchanged("refused").await == 1.0).await;
+    world.until("the renewal has failed", async || world.exchanged("refused").await == 1).await;
     world.works().await;
     assert_eq!(world.octopus.exchanges(), 2, "a failure is remembered");
     world.advance_seconds(54);
     world.works().await;
-    world.until("so has the next", async || world.exchanged("refused").await == 2.0).await;
+    world.until("so has the next", async || world.exchanged("refused").await == 2).await;
     world.advance_seconds(2);
     world.fails(403, "exchange_refused").await;
 

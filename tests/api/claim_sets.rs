@@ -141,7 +141,7 @@ async fn acme(name: &str) -> (World, Vec<Rule>) {
     for issuer in &config.issuers {
         world.octopus.trust_keys(&issuer.url, vec![rsa.clone(), p256.clone(), p384.clone()]);
         for account in &config.service_accounts {
-            let audience = Some(account.audience.as_str());
+            let audience = account.audience.as_deref();
             world.octopus.add_identity(&accounts[&account.name], &issuer.url, "*", audience);
         }
     }

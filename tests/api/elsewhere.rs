@@ -71,7 +71,7 @@ async fn octopus_behind_tls_is_trusted_by_its_authority() {
     let mut authority = None;
     let world = World::start_beside(OctopusBuilder::tls, |world, settings| {
         let file = Scrap::new("ca.pem", &world.octopus.ca_pem().unwrap());
-        settings.octopus.push_str(&format!("\nca_file: {}", file.0.display()));
+        settings.octopus.extend([format!("\nca_file: {}", file.0.display())]);
         authority = Some(file);
     })
     .await;

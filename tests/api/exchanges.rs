@@ -35,6 +35,14 @@ impl World {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 #[tokio::test]
 async fn the_exchange_asks_with_four_fields_and_no_credential() {
     let world = World::start().await;
@@ -53,8 +61,7 @@ async fn the_exchange_asks_with_four_fields_and_no_credential() {
         world.account.id
     );
     let hash = digest::digest(&digest::SHA256, fields.as_bytes());
-    let hash: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(exchange.body_sha256, hash);
+    assert_eq!(exchange.body_sha256, hex(hash.as_ref()));
     assert_eq!(exchange.header_values("content-type"), ["application/json"]);
     let mut names: Vec<_> = exchange.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
@@ -98,13 +105,13 @@ async fn a_hostile_refusal_does_no_harm() {
         assert!(line["detail"].as_str().unwrap().chars().count() < 600, "{line}");
         world.advance_seconds(11);
     }
-    assert_eq!(world.log().lines().filter(|line| line.contains("\u{1b}")).count(), 0);
+    assert_eq!(world.log().lines().filter(|line| line.contains('\u{1b}')).count(), 0);
     world.close().await;
 }
 
 #[tokio::test]
 async fn an_access_token_lives_as_long_as_octopus_says_within_bounds() {
-    let raw = |value: Value| ExpiresIn::Raw(value);
+    let raw = ExpiresIn::Raw;
     for (expires_in, seconds) in [
         (ExpiresIn::Seconds(3_600), 3_600),
         (ExpiresIn::Seconds(600), 600),
@@ -198,7 +205,7 @@ async fn a_published_token_endpoint_in_the_clear_gets_no_token() {
 async fn a_written_token_endpoint_needs_no_discovery() {
     let world = World::start_with(|settings| {
         let endpoint = settings.octopus.replace("url:", "token_endpoint:");
-        settings.octopus.push_str(&format!("\n{endpoint}/token/v1?x=1"));
+        settings.octopus.extend([format!("\n{endpoint}/token/v1?x=1")]);
     })
     .await;
 

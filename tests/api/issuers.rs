@@ -150,10 +150,9 @@ async fn an_issuer_is_believed_only_under_a_certificate_of_its_authority() {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("issuers-ca.pem");
     std::fs::write(&file, known.ca_pem().unwrap()).unwrap();
     let mut settings = two_issuers(&world, &known.url());
-    settings.issuers.push_str(&format!(
-        "\nstranger: {{ provider: custom, url: '{}', algorithms: [RS256] }}",
-        stranger.url()
-    ));
+    let url = stranger.url();
+    let line = format!("\nstranger: {{ provider: custom, url: '{url}', algorithms: [RS256] }}");
+    settings.issuers.push_str(&line);
     let ca_file = format!("url: '{}', ca_file: '{}'", known.url(), file.display());
     settings.issuers = settings.issuers.replace(&format!("url: '{}'", known.url()), &ca_file);
     world.serve(&settings.to_yaml()).await;

@@ -10,7 +10,7 @@ impl World {
     /// A broker with these limits, and an idle timeout beside them.
     async fn limited(limits: &str) -> Self {
         Self::start_with(|settings| {
-            settings.octopus.push_str(&format!("\nidle_timeout: {SHORT}"));
+            settings.octopus.extend([format!("\nidle_timeout: {SHORT}")]);
             settings.more = format!("limits: {{ {limits} }}");
         })
         .await
@@ -119,7 +119,7 @@ async fn a_connection_without_requests_ends_at_the_keep_alive_timeout() {
             wire.answer().await;
         }
         let start = tokio::time::Instant::now();
-        assert!(wire.is_closed().await);
+        assert!(wire.closes().await);
         assert!(start.elapsed().as_secs() < 5, "{request}");
     }
     world.close().await;
@@ -145,7 +145,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 
         assert_eq!(reply.status, 408, "{framing:?}: {reply:?}");
         assert_eq!(reply.header("octobroker-error"), Some("request_timeout"));
-        assert!(wire.is_closed().await, "what comes now would be misread");
+        assert!(wire.closes().await, "what comes now would be misread");
     }
     let whole = |request: &emulator::Recorded| !request.body_sha256.is_empty();
     assert!(!world.octopus.api_requests().iter().any(whole), "a part passed for the whole");
@@ -164,7 +164,7 @@ async fn one_connection_more_than_the_limit_is_closed_and_a_freed_place_serves()
         kept.push(wire);
     }
 
-    assert!(world.wire().await.is_closed().await);
+    assert!(world.wire().await.closes().await);
     for wire in &mut kept {
         wire.write(request).await;
         assert_eq!(wire.answer().await.status, 200, "what is served already is not lost");

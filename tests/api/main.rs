@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
@@ -15,11 +14,14 @@ mod world;
 
 mod algorithms;
 mod answers;
+mod api_keys;
 mod caches;
 mod claim_sets;
 mod claims;
 mod curves;
+mod drains;
 mod elsewhere;
+mod endures;
 mod exchanges;
 mod forgeries;
 mod forwards;
@@ -29,11 +31,15 @@ mod issuers;
 mod key_sets;
 mod keys;
 mod limits;
+mod logins;
+mod observes;
 mod order;
 mod outages;
 mod refuses;
 mod retries;
 mod rules;
+mod stand_ins;
+mod streams;
 mod subjects;
 mod times;
 mod tokens;

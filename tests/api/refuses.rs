@@ -234,6 +234,53 @@ async fn an_override_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn what_buys_a_lasting_credential_is_refused_under_every_spelling() {
+    let world = World::start().await;
+    let job = world.job();
+
+    for (method, path) in [
+        ("POST", "/api/users/Users-1/apikeys"),
+        ("GET", "/api/users/Users-1/apikeys/v1"),
+        ("POST", "/api/users/me/apikeys"),
+        ("POST", "/api/Spaces-1/users/Users-1/apikeys"),
+        ("POST", "/api/spaces/default/users/Users-1/apikeys"),
+        ("POST", "/API/USERS/Users-1/ApiKeys"),
+        ("POST", "/%61pi/users/Users-1/apikeys"),
+        ("POST", "/api/users/Users-1/%61pi%6beys"),
+        ("POST", "/api/users/Users-1/apikeys/"),
+        ("POST", "/api/users/Users-1/apikeys?x=/api/Spaces-1/projects"),
+        ("POST", "/api/serviceaccounts/Users-1/oidcidentities/create/v1"),
+        ("POST", "/api/users/Users-1/accesstoken"),
+        ("POST", "/api/users"),
+        ("PUT", "/api/users/Users-1"),
+        ("DELETE", "/api/users/Users-1"),
+        ("POST", "/api/users/login"),
+        ("POST", "/api/users/logout"),
+        ("POST", "/api/token/v1"),
+        ("PUT", "/api/teams/Teams-1"),
+        ("PUT", "/api/configuration/certificates"),
+        ("DELETE", "/api/spaces/Spaces-1"),
+        ("POST", "/api/signingkeys/rotate/v1"),
+    ] {
+        let call = world.call(method, path).bearer(&job);
+        call.body(if method == "GET" { "" } else { "{}" })
+            .refused(403, "request_not_allowed")
+            .await;
+    }
+    for named in ["PUT", "DELETE"] {
+        let call = world.call("POST", "/api/users/Users-1").bearer(&job);
+        let call = call.header("x-http-method-override", named);
+        call.refused(403, "request_not_allowed").await;
+    }
+    world.assert_nothing_arrived();
+    let lines = world.audit();
+    assert!(
+        lines.iter().all(|line| line["rule"] == "web" && line["code"] == "request_not_allowed")
+    );
+    world.close().await;
+}
+
+#[tokio::test]
 async fn two_credentials_are_one_too_many() {
     let world = World::start().await;
     let (job, bearer) = (world.job(), format!("Bearer {}", world.job()));

@@ -13,9 +13,9 @@ impl World {
         requests.iter().map(|request| request.status).collect()
     }
 
-    async fn rejected(&self) -> f64 {
+    async fn rejected(&self) -> u64 {
         let series = "octobroker_access_tokens_rejected_total{service_account=\"release-bot\"}";
-        self.metric(series).await.unwrap()
+        self.count(series).await.unwrap()
     }
 }
 
@@ -45,7 +45,7 @@ async fn a_revoked_access_token_is_replaced_and_the_request_repeated_once() {
         assert_eq!(sent(&requests[0]), sent(&requests[1]), "{method}");
         assert_eq!(requests[1].body_bytes, body.len() as u64);
     }
-    assert_eq!(world.rejected().await, 4.0);
+    assert_eq!(world.rejected().await, 4);
     world.close().await;
 }
 
@@ -89,7 +89,7 @@ async fn a_server_that_accepts_no_token_is_not_flooded() {
     }
     assert!(world.octopus.exchanges() <= 3, "{} exchanges", world.octopus.exchanges());
     assert!(world.octopus.api_requests().len() <= 13, "{:?}", world.given());
-    assert!(world.rejected().await >= 10.0);
+    assert!(world.rejected().await >= 10);
 
     world.advance_seconds(30);
     world.octopus.set(|knobs| knobs.api_fault = None);
@@ -142,7 +142,7 @@ async fn a_403_is_no_reason_to_drop_a_token() {
         assert_eq!(world.asked().await.status, 403);
     }
 
-    assert_eq!((world.octopus.exchanges(), world.rejected().await), (1, 0.0));
+    assert_eq!((world.octopus.exchanges(), world.rejected().await), (1, 0));
     assert_eq!(world.given(), [403; 5]);
     world.close().await;
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{each_is_refused, sound};
 use crate::config::{LogConfig, LogFormat};
 use crate::limits::Limits;
+use crate::proxy::{Issues, TokenDoor};
 use crate::telemetry::Level;
 
 #[test]
@@ -65,6 +66,7 @@ fn every_bound_can_be_moved() {
   concurrent_requests: 20
   verified_tokens: 1000
   access_tokens: '500'
+  stand_ins: 50
   exchange_timeout: 7s
   drain: 10s",
     )
@@ -80,11 +82,35 @@ fn every_bound_can_be_moved() {
         concurrent_requests: 20,
         verified_tokens: 1_000,
         access_tokens: 500,
+        stand_ins: 50,
         exchange_timeout: Duration::from_secs(7),
         drain: Duration::from_secs(10),
     };
     assert_eq!(limits, expected);
     assert_eq!(sound("limits:").limits, Limits::default());
+}
+
+#[test]
+fn the_exchange_door_gives_out_one_of_two_things() {
+    each_is_refused(&[
+        ("token_door: {issues: token}", "1:22: token_door.issues", "one of stand-in, access-token"),
+        (
+            "token_door: {stand_in_lifetime: 0s}",
+            "1:33: token_door.stand_in_lifetime",
+            "must be at least 1s and at most 7days",
+        ),
+        (
+            "token_door: {stand_in_lifetime: 8d}",
+            "1:33: token_door.stand_in_lifetime",
+            "must be at least 1s and at most 7days",
+        ),
+        ("token_door: {lifetime: 1h}", "1:14: token_door.lifetime", "unknown key"),
+    ]);
+
+    let door = sound("token_door: {issues: access-token, stand_in_lifetime: 1h}").token_door;
+    let expected =
+        TokenDoor { issues: Issues::AccessToken, stand_in_lifetime: Duration::from_secs(3600) };
+    assert_eq!(door, expected);
 }
 
 #[test]

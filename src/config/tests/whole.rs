@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::{environment, sound};
 use crate::config::{
-    Config, accounts, claims, issuers, limits, listeners, load, log, octopus, parse, rules,
+    Config, accounts, claims, issuers, limits, listeners, load, log, octopus, parse, rules, secret,
+    token_door,
 };
 use crate::limits::Limits;
 
@@ -34,8 +35,10 @@ fn the_annotated_file_has_every_key() {
         listeners::ADMIN_KEYS,
         issuers::KEYS,
         accounts::KEYS,
+        secret::KEYS,
         rules::KEYS,
         claims::OPERATORS,
+        token_door::KEYS,
         limits::KEYS,
         log::KEYS,
     ];
@@ -60,7 +63,8 @@ fn the_annotated_file_says_the_defaults() {
         let of_octopus = (upstream.token_endpoint, upstream.connect_timeout, upstream.idle_timeout);
         let account = &config.service_accounts[0];
         let is_audience_id = account.audience == account.id;
-        let of_process = (config.listeners, config.admin, config.limits, config.log);
+        let of_process =
+            (config.listeners, config.admin, config.token_door, config.limits, config.log);
         (of_issuer, of_octopus, is_audience_id, of_process)
     };
     assert_eq!(defaults(written), defaults(built_in));

@@ -23,6 +23,7 @@ pub(in crate::telemetry) struct TokenSeries {
     pub(in crate::telemetry) rejected: IntCounterVec,
     pub(in crate::telemetry) access_tokens_cached: IntGauge,
     pub(in crate::telemetry) verified_tokens_cached: IntGauge,
+    pub(in crate::telemetry) stand_ins_live: IntGauge,
 }
 
 impl TokenSeries {
@@ -67,6 +68,11 @@ impl TokenSeries {
                 registry,
                 "octobroker_verified_tokens_cached",
                 "ID tokens in the cache of checked ones.",
+            )?,
+            stand_ins_live: gauge(
+                registry,
+                "octobroker_stand_ins_live",
+                "Stand-ins that are live.",
             )?,
         };
         series.start(labels);

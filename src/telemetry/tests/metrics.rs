@@ -243,7 +243,7 @@ fn each_event_moves_its_own_series() {
     metrics.exchanged("reader", ExchangeOutcome::Refused, Duration::from_millis(7));
     metrics.access_token_requested(AccessTokenResult::Joined);
     metrics.access_token_rejected("release-bot");
-    metrics.cached(7, u64::MAX);
+    metrics.cached(7, u64::MAX, 0);
 
     for (key, value) in [
         (

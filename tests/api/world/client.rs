@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Collected, Full};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -23,7 +23,7 @@ pub(crate) async fn send(address: SocketAddr, request: Request<Full<Bytes>>) -> 
         status: head.status.as_u16(),
         headers: head.headers,
         is_complete: body.is_ok(),
-        body: body.map(|body| body.to_bytes()).unwrap_or_default(),
+        body: body.map(Collected::to_bytes).unwrap_or_default(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod call;
 mod client;
+mod file;
 mod puppet;
 mod wire;
 
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use call::{Call, Reply};
 pub(crate) use client::{get, send};
+pub(crate) use file::TemporaryFile;
 pub(crate) use puppet::{Act, Puppet};
 pub(crate) use wire::{Wire, exchange_raw};
 
@@ -239,6 +241,11 @@ impl World {
     /// The metrics page.
     pub(crate) async fn metrics(&self) -> String {
         get(self.admin(), "/metrics").await.text()
+    }
+
+    /// The value of one series that counts.
+    pub(crate) async fn count(&self, series: &str) -> Option<u64> {
+        self.metric(series).await.map(|value| value.to_string().parse().unwrap())
     }
 
     /// The value of one series, written as on the metrics page.

@@ -50,12 +50,6 @@ impl Wire {
         self.stream.write_all(bytes.as_ref()).await
     }
 
-    /// Closes the sending side.
-    pub(crate) async fn shut(&mut self) {
-        // A connection that was reset is shut as well.
-        let _ = self.stream.shutdown().await;
-    }
-
     /// Everything until the other side closes, or resets, the connection.
     pub(crate) async fn rest(mut self) -> String {
         while self.more().await == More::Bytes {}
@@ -73,7 +67,7 @@ impl Wire {
     }
 
     /// True if the other side closes the connection and has said nothing more.
-    pub(crate) async fn is_closed(mut self) -> bool {
+    pub(crate) async fn closes(mut self) -> bool {
         self.unread.is_empty() && self.more().await != More::Bytes
     }
 

@@ -1,8 +1,12 @@
 //! Text that must not be seen: ID tokens, access tokens, API keys, stand-ins.
 
+mod file;
+
 use std::fmt;
 
 use zeroize::Zeroizing;
+
+pub use file::SecretFileError;
 
 /// A secret text. `Debug` says nothing, there is no `Display`, and the memory is wiped on drop.
 ///

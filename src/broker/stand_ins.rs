@@ -1,0 +1,174 @@
+//! Stand-ins: keys of ours, in the shape of Octopus API keys, for clients that know only those.
+//!
+//! A stand-in is bound to one admission: one identity, by one rule, as one service account. It
+//! lives while the ID token that it was given for does, then as long as the last access token that
+//! it could have been exchanged for, and never longer than `token_door.stand_in_lifetime`: a later
+//! job of the same identity does not lengthen the life of an earlier one's. Only its SHA-256 is
+//! kept. At Octopus it is worth nothing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::rand;
+
+use super::Admission;
+use super::access_tokens::AccessTokens;
+use crate::clock::Clock;
+use crate::limits;
+use crate::secret::Secret;
+
+/// All stand-ins that are live, at most as many as configured.
+#[derive(Debug)]
+pub struct StandIns {
+    live: Mutex<HashMap<Hash, StandIn>>,
+    most: usize,
+    lifetime: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+/// SHA-256 of a stand-in. Looking one up compares hashes of 160 random bits, so the time it takes
+/// tells nothing of those that are there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Hash([u8; 32]);
+
+#[derive(Debug)]
+struct StandIn {
+    admission: Admission,
+    /// On the monotonic clock, whatever happens.
+    ends: Duration,
+    /// On the monotonic clock: the end of the access token that was at hand when the ID token was
+    /// last seen alive.
+    covered_until: Duration,
+}
+
+/// Why no stand-in is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum StandInError {
+    /// As many as allowed are live.
+    #[error("as many stand-ins as allowed are live")]
+    Full,
+    /// The system has no randomness.
+    #[error("the system's random source fails")]
+    NoRandomness,
+}
+
+impl StandIns {
+    /// None yet; at most `most` at any time, each for at most `lifetime`.
+    pub fn new(most: usize, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { live: Mutex::default(), most, lifetime, clock }
+    }
+
+    /// Makes a stand-in for an admission. When all places are taken, those that have ended make
+    /// room; if none has, the newest is refused: nothing that serves is lost.
+    pub(super) fn issue(
+        &self,
+        admission: Admission,
+        access_tokens: &AccessTokens,
+    ) -> Result<Secret, StandInError> {
+        let text = random_key()?;
+        let now = self.clock.elapsed();
+        let ends = now + self.lifetime;
+        let covered_until = now + cover(&admission, access_tokens).unwrap_or_default();
+        let mut live = self.lock();
+        if live.len() >= self.most {
+            live.retain(|_, stand_in| self.is_live(stand_in, access_tokens));
+        }
+        if live.len() >= self.most {
+            return Err(StandInError::Full);
+        }
+        let admission = Admission { is_stand_in: true, ..admission };
+        live.insert(Hash::of(&text), StandIn { admission, ends, covered_until });
+        Ok(text)
+    }
+
+    /// The admission that a stand-in stands for, if it is live.
+    pub(super) fn redeem(&self, text: &Secret, access_tokens: &AccessTokens) -> Option<Admission> {
+        let hash = Hash::of(text);
+        let mut live = self.lock();
+        let stand_in = live.get_mut(&hash)?;
+        if !self.is_live(stand_in, access_tokens) {
+            live.remove(&hash);
+            return None;
+        }
+        if stand_in.admission.is_exchangeable(&*self.clock)
+            && let Some(remaining) = cover(&stand_in.admission, access_tokens)
+        {
+            stand_in.covered_until = self.clock.elapsed() + remaining;
+        }
+        Some(stand_in.admission.clone())
+    }
+
+    /// How many are live. Sweeps out what has ended.
+    pub(super) fn count(&self, access_tokens: &AccessTokens) -> usize {
+        let mut live = self.lock();
+        live.retain(|_, stand_in| self.is_live(stand_in, access_tokens));
+        live.len()
+    }
+
+    fn is_live(&self, stand_in: &StandIn, access_tokens: &AccessTokens) -> bool {
+        let now = self.clock.elapsed();
+        let is_covered =
+            now < stand_in.covered_until && cover(&stand_in.admission, access_tokens).is_some();
+        now < stand_in.ends && (is_covered || stand_in.admission.is_exchangeable(&*self.clock))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Hash, StandIn>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long the credential at hand serves an admission. An API key would serve for ever; it does
+/// so no longer than an access token would.
+fn cover(admission: &Admission, access_tokens: &AccessTokens) -> Option<Duration> {
+    match admission.api_key() {
+        Some(_) => Some(limits::API_KEY_COVER),
+        None => access_tokens.remaining(admission),
+    }
+}
+
+impl Hash {
+    fn of(text: &Secret) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, text.expose().as_bytes()).as_ref());
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[hash]")
+    }
+}
+
+/// `API-` and 32 characters of RFC 4648 base32: 160 bits, in the one shape that all of Octopus's
+/// clients take for an API key, and that no JWT can have.
+fn random_key() -> Result<Secret, StandInError> {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let mut bytes = [0_u8; 32];
+    rand::fill(&mut bytes).map_err(|_| StandInError::NoRandomness)?;
+    // 256 is a multiple of 32, so that every character is equally likely.
+    let characters = bytes.iter().filter_map(|byte| ALPHABET.get(usize::from(byte % 32))).copied();
+    Ok(Secret::new("API-".chars().chain(characters.map(char::from)).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_client_of_octopus_takes_the_shape_for_an_api_key() {
+        for _ in 0..100 {
+            let key = random_key().unwrap();
+            let tail = key.expose().strip_prefix("API-").unwrap();
+
+            assert_eq!(key.expose().len(), 36);
+            assert!(
+                tail.bytes().all(|byte| byte.is_ascii_uppercase() || b"234567".contains(&byte))
+            );
+        }
+        assert_ne!(random_key().unwrap().expose(), random_key().unwrap().expose());
+    }
+}

@@ -1,0 +1,56 @@
+//! Secrets: never in the file, only where it says they are.
+
+use std::path::{Path, PathBuf};
+
+use super::expand::Environment;
+use super::problem::Problems;
+use super::reader::{Section, refuse, text};
+use super::values::file;
+use super::yaml::{Node, Value};
+use crate::secret::Secret;
+
+/// The keys of one secret.
+pub(super) const KEYS: &[&str] = &["file", "env"];
+
+/// Where a secret is.
+pub(super) enum SecretSource {
+    /// In this file, which may be replaced later.
+    File(PathBuf),
+    /// It was in the environment.
+    Known(Secret),
+}
+
+/// Reads `{ file: … }` or `{ env: … }`.
+pub(super) fn read(
+    node: &Node,
+    folder: &Path,
+    environment: Environment<'_>,
+    problems: &mut Problems,
+) -> Option<SecretSource> {
+    if let Value::Scalar(_) = node.value {
+        let sentence = "a secret never stands in the configuration; write `{ file: /run/secrets/key \
+                        }` or `{ env: NAME }`, and replace this one, for it may have been seen";
+        refuse(node, sentence, problems);
+        return None;
+    }
+    let section = Section::open(node, KEYS, problems)?;
+    match (section.value("file"), section.value("env")) {
+        (Some(node), None) => file(node, folder, problems).map(SecretSource::File),
+        (None, Some(node)) => {
+            let name = text(node, problems)?;
+            let value = environment(name).filter(|value| !value.is_empty());
+            if value.is_none() {
+                let sentence = format!(
+                    "the environment variable {name} is not set; set it, or \
+                                        write `file:`"
+                );
+                refuse(node, sentence, problems);
+            }
+            value.map(|value| SecretSource::Known(Secret::new(value)))
+        }
+        _ => {
+            refuse(node, "must have either `file:` or `env:`", problems);
+            None
+        }
+    }
+}

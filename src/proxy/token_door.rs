@@ -1,0 +1,271 @@
+//! The exchange door: the broker speaks the token exchange as Octopus does, so that
+//! `octopus login`, the login action and the .NET client work by pointing them here.
+//!
+//! What comes back as `access_token` is a stand-in, unless the operator wants Octopus's own. It is
+//! given only after Octopus has accepted the ID token, so that a login that can't work fails at the
+//! login. RFC 8693; Octopus's documentation, "Using OpenID Connect with other issuers".
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, header};
+use hyper::body::Incoming;
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::answer_body::AnswerBody;
+use super::credentials::{self, Presented};
+use super::forward::{body_refusal, refused};
+use super::journey::Journey;
+use super::refusal::Refusal;
+use super::{Origin, Proxy};
+use crate::broker::Credential;
+use crate::http_client::{self, ReadError};
+use crate::identity::{IdToken, Json};
+use crate::limits;
+use crate::octopus::RequestBody;
+use crate::secret::Secret;
+use crate::telemetry::{Code, Door};
+
+/// What the exchange door gives out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenDoor {
+    /// Which of the two.
+    pub issues: Issues,
+    /// Longest life of a stand-in.
+    pub stand_in_lifetime: std::time::Duration,
+}
+
+/// What stands in `access_token`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Issues {
+    /// A key of ours, worth nothing at Octopus.
+    StandIn,
+    /// Octopus's own access token: for callers that must talk to Octopus past the broker.
+    AccessToken,
+}
+
+impl Default for TokenDoor {
+    fn default() -> Self {
+        Self {
+            issues: Issues::StandIn,
+            stand_in_lifetime: std::time::Duration::from_secs(12 * 60 * 60),
+        }
+    }
+}
+
+/// Which of the door's two requests a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DoorRequest {
+    Discovery,
+    Exchange,
+}
+
+impl DoorRequest {
+    /// Looks at a method and a raw path. The login action asks for `//.well-known/…` when its
+    /// server ends in a slash; no other doubled slash is known.
+    pub(super) fn of(method: &Method, path: &str, prefix: &str) -> Option<Self> {
+        let below = path.strip_prefix(prefix)?;
+        match below {
+            "/.well-known/openid-configuration" | "//.well-known/openid-configuration"
+                if matches!(*method, Method::GET | Method::HEAD) =>
+            {
+                Some(Self::Discovery)
+            }
+            "/token/v1" if *method == Method::POST => Some(Self::Exchange),
+            _ => None,
+        }
+    }
+}
+
+impl Proxy {
+    /// Answers a request of the exchange door.
+    pub(super) async fn answer_at_door(
+        &self,
+        request: DoorRequest,
+        (head, body): (&Parts, &mut Option<Incoming>),
+        origin: &Origin,
+        journey: &mut Journey,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        journey.came_by(Door::Exchange);
+        match request {
+            DoorRequest::Discovery => {
+                journey.routed("/.well-known/openid-configuration");
+                Ok(self.discovery(head, origin))
+            }
+            DoorRequest::Exchange => {
+                journey.routed("/token/v1");
+                let exchanged = self.exchange(&head.headers, body, journey).await;
+                exchanged.map_err(Refusal::with_oauth_members)
+            }
+        }
+    }
+
+    /// The document, with the origin under which the caller knows this listener.
+    fn discovery(&self, head: &Parts, origin: &Origin) -> Response<AnswerBody> {
+        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let base = match (&origin.public_url, host) {
+            (Some(url), _) => url.trim_end_matches('/').to_owned(),
+            (None, host) => {
+                let host = host.unwrap_or_default();
+                format!("http://{host}{}", self.upstream.path_prefix())
+            }
+        };
+        let document = json!({
+            "issuer": base,
+            "token_endpoint": format!("{base}/token/v1"),
+            "grant_types_supported": [GRANT_TYPE],
+            "token_endpoint_auth_methods_supported": ["none"],
+        });
+        own_json(&document)
+    }
+
+    async fn exchange(
+        &self,
+        headers: &HeaderMap,
+        body: &mut Option<Incoming>,
+        journey: &mut Journey,
+    ) -> Result<Response<AnswerBody>, Refusal> {
+        // The token is in the body; a second credential beside it is a second opinion.
+        let beside = credentials::find(headers, &[], self.limits.id_token_bytes)?;
+        if !matches!(beside, Presented::Nothing) {
+            return Err(Refusal::new(Code::AmbiguousCredentials));
+        }
+        let fields = Fields::read(headers, &self.held(body, journey).await?)?;
+        let id_token = IdToken::parse(fields.subject_token.expose(), self.limits.id_token_bytes)
+            .map_err(credentials::form_code)?;
+        journey.presented(id_token.fingerprint());
+        let Some(account) = self.broker.service_account(&fields.audience) else {
+            let detail = "the field audience names no service account that is configured";
+            return Err(Refusal::new(Code::AudienceRefused).with_detail(detail));
+        };
+        let named = account.name.clone();
+        let admission = self.broker.admit(id_token, Some(&named)).await;
+        let admission = admission.map_err(|error| refused(error, journey))?;
+        journey.admitted(&admission);
+        let credential = self.credential(&admission, journey).await?;
+        let remaining = match &credential {
+            Credential::AccessToken(obtained) => obtained.token().remaining(&*self.clock),
+            Credential::ApiKey(_) => limits::API_KEY_COVER,
+        };
+        let (text, life) = match (self.token_door.issues, &credential) {
+            (Issues::AccessToken, Credential::AccessToken(obtained)) => {
+                (Secret::new(obtained.token().expose()), remaining)
+            }
+            (Issues::AccessToken, Credential::ApiKey(_)) => {
+                let detail = "the service account has an API key, which is never given out";
+                return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
+            }
+            (Issues::StandIn, _) => {
+                let stand_in = self.broker.issue_stand_in(admission).map_err(|error| {
+                    Refusal::new(Code::Overloaded).with_detail(error.to_string())
+                })?;
+                (stand_in, remaining.min(self.token_door.stand_in_lifetime))
+            }
+        };
+        Ok(own_json(&json!({
+            "access_token": text.expose(),
+            "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "token_type": "Bearer",
+            "expires_in": life.as_secs(),
+        })))
+    }
+
+    async fn held(
+        &self,
+        body: &mut Option<Incoming>,
+        journey: &mut Journey,
+    ) -> Result<Bytes, Refusal> {
+        let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
+        let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
+        let progress = streamed.progress();
+        let start = self.clock.elapsed();
+        let held = http_client::read_capped(streamed, limits::EXCHANGE_REQUEST_BYTES).await;
+        journey.held(self.clock.elapsed().saturating_sub(start));
+        journey.sent(progress.bytes());
+        held.map_err(|error| match error {
+            ReadError::TooLarge => Refusal::new(Code::BodyTooLarge).closing(),
+            ReadError::Broken(_) => body_refusal(&progress, &error),
+        })
+    }
+}
+
+const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+
+/// What is read of an exchange request.
+#[derive(Debug)]
+struct Fields {
+    subject_token: Secret,
+    audience: String,
+}
+
+impl Fields {
+    /// All four fields of Octopus, each exactly once, as JSON or as a form.
+    fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+        let wrong = |detail: &str| Refusal::new(Code::BadRequest).with_detail(detail);
+        let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
+        let pairs: Vec<(String, Secret)> = if kind.eq_ignore_ascii_case("application/json") {
+            let Ok(Json::Object(members)) = Json::parse(body) else {
+                return Err(wrong("the body is not one strict JSON object"));
+            };
+            let texts = members.iter().filter_map(|(name, value)| {
+                value.as_str().map(|text| (name.clone(), Secret::new(text)))
+            });
+            texts.collect()
+        } else if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let pairs = form_urlencoded::parse(body);
+            pairs.map(|(name, value)| (name.into_owned(), Secret::new(value))).collect()
+        } else {
+            return Err(wrong("the body is neither application/json nor a form"));
+        };
+        let only = |name: &str| {
+            let mut values = pairs.iter().filter(|(found, _)| found == name);
+            match (values.next(), values.next()) {
+                (Some((_, value)), None) if !value.expose().is_empty() => Ok(value.clone()),
+                _ => Err(wrong(&format!("the field {name} is not there exactly once, as a text"))),
+            }
+        };
+        if only("grant_type")?.expose() != GRANT_TYPE {
+            return Err(wrong("the grant_type is not the token exchange's"));
+        }
+        if only("subject_token_type")?.expose() != TOKEN_TYPE {
+            return Err(wrong("the subject_token_type is not that of a JWT"));
+        }
+        let audience = only("audience")?.expose().to_owned();
+        Ok(Self { subject_token: only("subject_token")?, audience })
+    }
+}
+
+fn own_json(document: &serde_json::Value) -> Response<AnswerBody> {
+    let mut answer = Response::new(AnswerBody::own(Bytes::from(document.to_string())));
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_door_has_two_requests_below_the_virtual_directory() {
+        let rows = [
+            ("GET", "/octopus/.well-known/openid-configuration", Some(DoorRequest::Discovery)),
+            ("HEAD", "/octopus/.well-known/openid-configuration", Some(DoorRequest::Discovery)),
+            ("GET", "/octopus//.well-known/openid-configuration", Some(DoorRequest::Discovery)),
+            ("POST", "/octopus/token/v1", Some(DoorRequest::Exchange)),
+            ("POST", "/octopus/.well-known/openid-configuration", None),
+            ("GET", "/octopus/token/v1", None),
+            ("GET", "/.well-known/openid-configuration", None),
+            ("GET", "//octopus/.well-known/openid-configuration", None),
+            ("POST", "/octopus//token/v1", None),
+            ("POST", "/octopus/token/v1/", None),
+        ];
+        for (method, path, expected) in rows {
+            let found = DoorRequest::of(&method.parse().unwrap(), path, "/octopus");
+            assert_eq!(found, expected, "{method} {path}");
+        }
+    }
+}

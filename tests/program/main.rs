@@ -1,0 +1,17 @@
+//! The real program as a process: how it starts, serves, streams, hears signals and ends.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "in a test a broken assumption is to end it"
+)]
+
+mod process;
+mod world;
+
+mod commands;
+mod serves;
+mod signals;
+mod transfers;

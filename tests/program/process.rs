@@ -1,0 +1,140 @@
+//! The program, started, watched and ended.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A running program. It is killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    heard: Arc<Mutex<String>>,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A folder that is gone with its owner.
+pub(crate) struct Folder(PathBuf);
+
+/// Runs a command to its end, without any environment but this.
+pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)], folder: &Path) -> Ended {
+    let output = command(arguments, environment, folder).output().unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn command(arguments: &[&str], environment: &[(&str, &str)], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_octobroker"));
+    command.args(arguments).env_clear().envs(environment.iter().copied());
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Waits, within bounds, until something is so.
+pub(crate) async fn until<T>(what: &str, find: impl AsyncFn() -> Option<T>) -> T {
+    for _ in 0..10_000 {
+        if let Some(found) = find().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("waited in vain until {what}")
+}
+
+impl Process {
+    pub(crate) fn start(arguments: &[&str], folder: &Path) -> Self {
+        let mut command = command(arguments, &[], folder);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let heard = Arc::<Mutex<String>>::default();
+        let listener = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            let mut piece = [0; 4_096];
+            while let Ok(size @ 1..) = stderr.read(&mut piece) {
+                let text = String::from_utf8_lossy(&piece[..size]);
+                listener.lock().unwrap().push_str(&text);
+            }
+        });
+        Self { child, heard }
+    }
+
+    /// What it said on stderr so far.
+    pub(crate) fn heard(&self) -> String {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// Sends a signal: `TERM`, `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let arguments = [format!("-{name}"), self.child.id().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
+    }
+
+    /// Its code, once it has ended; `None` if a signal ended it.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let child = Mutex::new(&mut self.child);
+        let status = until("it has ended", async || child.lock().unwrap().try_wait().unwrap());
+        status.await.code()
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// A file of `/proc`.
+    pub(crate) fn proc(&self, file: &str) -> String {
+        let bytes = std::fs::read(format!("/proc/{}/{file}", self.child.id())).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A line of `/proc/PID/status`, in KiB.
+    pub(crate) fn memory(&self, name: &str) -> u64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Folder {
+    /// A new folder under this name, which only one test has.
+    pub(crate) fn new(name: &str) -> Self {
+        let path = format!("{name}-{}", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(path);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A file in it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
