@@ -54,7 +54,7 @@ pub enum StartError {
     #[error("can't listen on {address}")]
     Bind {
         /// As configured.
-        address: SocketAddr,
+        address: String,
         /// What the system says.
         #[source]
         source: io::Error,
@@ -75,7 +75,7 @@ impl App {
 
         let mut listeners = Vec::new();
         for spec in config.listeners.clone() {
-            let address = spec.bind;
+            let address = spec.name();
             let bound = Listener::bind(spec).await;
             listeners.push(bound.map_err(|source| StartError::Bind { address, source })?);
         }
@@ -98,13 +98,14 @@ impl App {
             clock,
         };
         let admin = Admin::bind(admin_address, desk).await;
-        let admin = admin.map_err(|source| StartError::Bind { address: admin_address, source })?;
+        let admin = admin
+            .map_err(|source| StartError::Bind { address: admin_address.to_string(), source })?;
         Ok(Self { listeners, admin, proxy: Arc::new(proxy), broker, readiness, limits })
     }
 
-    /// Where API requests are taken, in the order of the configuration.
+    /// Where API requests are taken over TCP, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().map(Listener::address).collect()
+        self.listeners.iter().filter_map(Listener::address).collect()
     }
 
     /// Where the operator's door is.
@@ -116,9 +117,9 @@ impl App {
     /// `limits.drain` or until `cut`.
     pub async fn run(self, stop: impl Future<Output = ()>, cut: impl Future<Output = ()>) {
         let shutdown = Shutdown::new();
-        let addresses = self.addresses();
+        let listeners: Vec<String> = self.listeners.iter().map(Listener::name).collect();
         info!(
-            listeners = ?addresses,
+            listeners = listeners.join(" "),
             admin = %self.admin.address(),
             version = env!("CARGO_PKG_VERSION"),
             "serving"

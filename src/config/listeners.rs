@@ -1,24 +1,31 @@
 //! `listeners:` and `admin:` — where the broker listens.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 
 use url::Host;
 
 use super::problem::Problems;
-use super::reader::{Section, items, refuse, text};
+use super::reader::{Section, items, refuse, scalar, text};
 use super::values::flag;
 use super::web::{self, Query};
-use super::yaml::Node;
-use crate::proxy::ListenerSpec;
+use super::yaml::{Node, Value};
+use crate::proxy::{Bind, ListenerSpec};
 
 /// The keys of one listener.
-pub(super) const KEYS: &[&str] = &["bind", "hosts", "public_url", "plaintext"];
+pub(super) const KEYS: &[&str] = &["bind", "mode", "hosts", "public_url", "plaintext"];
 
 /// The keys of `admin`.
 pub(super) const ADMIN_KEYS: &[&str] = &["bind"];
 
 /// Where API requests are taken if no listener is written down.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8484);
+
+/// A Unix socket is its owner's alone unless the operator says more.
+const MODE: u32 = 0o600;
+
+/// Longest path of a Unix socket, in bytes: what the kernel takes.
+const UNIX_PATH: usize = 107;
 
 const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9484);
 
@@ -30,7 +37,9 @@ pub(super) fn read(
 ) -> (Vec<ListenerSpec>, SocketAddr) {
     let mut taken = Vec::new();
     let specs = match listeners {
-        None => vec![ListenerSpec { bind: DEFAULT, hosts: Vec::new(), public_url: None }],
+        None => {
+            vec![ListenerSpec { bind: Bind::Tcp(DEFAULT), hosts: Vec::new(), public_url: None }]
+        }
         Some(node) => {
             let nodes = items(node, problems).unwrap_or_default();
             nodes.iter().filter_map(|node| listener(node, &mut taken, problems)).collect()
@@ -59,6 +68,13 @@ fn listener(
     let public_url = public_url.map(|(text, _)| text.to_owned());
     let advice = "write an address and a port, such as `bind: 127.0.0.1:8484`";
     let bind_node = section.required("bind", advice, problems)?;
+    if let Some(path) = unix_path(bind_node, problems) {
+        let mode = section.value("mode").map_or(Some(MODE), |node| mode(node, problems))?;
+        return Some(ListenerSpec { bind: Bind::Unix { path, mode }, hosts, public_url });
+    }
+    if let Some(node) = section.value("mode") {
+        refuse(node, "is for Unix sockets; remove it, or write `bind: unix:/path`", problems);
+    }
     let bind = address(bind_node, taken, problems)?;
     if !bind.ip().is_loopback() && !is_plaintext_meant? {
         let sentence = "other machines reach this address, and TLS in the broker comes later; \
@@ -66,7 +82,29 @@ fn listener(
                         network is trusted, else bind 127.0.0.1";
         refuse(bind_node, sentence, problems);
     }
-    Some(ListenerSpec { bind, hosts, public_url })
+    Some(ListenerSpec { bind: Bind::Tcp(bind), hosts, public_url })
+}
+
+/// The path behind `unix:`, if that is what it says.
+fn unix_path(node: &Node, problems: &mut Problems) -> Option<PathBuf> {
+    let Value::Scalar(written) = &node.value else { return None };
+    let path = written.text.strip_prefix("unix:")?;
+    if !path.starts_with('/') || path.len() > UNIX_PATH {
+        let sentence = "must be unix: and an absolute path of at most 107 bytes";
+        refuse(node, sentence, problems);
+    }
+    Some(PathBuf::from(path))
+}
+
+/// Permission bits: three octal digits, perhaps a zero before them.
+fn mode(node: &Node, problems: &mut Problems) -> Option<u32> {
+    let text = scalar(node, problems)?.text.as_str();
+    let digits = text.strip_prefix('0').unwrap_or(text);
+    let mode = u32::from_str_radix(digits, 8).ok().filter(|_| digits.len() == 3);
+    if mode.is_none() {
+        refuse(node, "must be three octal digits, such as \"0660\"", problems);
+    }
+    mode
 }
 
 fn admin_address(
@@ -104,8 +142,10 @@ fn parse(text: &str) -> Result<SocketAddr, &'static str> {
         return Ok(address);
     }
     if text.starts_with("unix:") {
-        return Err("Unix sockets are not supported yet; write an address and a port, such as \
-                    127.0.0.1:8484");
+        return Err(
+            "metrics are not served on Unix sockets; write an address and a port, such as \
+                    127.0.0.1:9484",
+        );
     }
     if let Some(Ok(port)) = text.strip_prefix("localhost:").map(str::parse) {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));

@@ -47,7 +47,7 @@ impl Journey {
             request_id: trace.request_id.clone(),
             traceparent: Some(trace.traceparent.clone()),
             listener: origin.listener.clone(),
-            peer: origin.peer.to_string(),
+            peer: origin.peer.clone(),
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             ..AuditRecord::default()

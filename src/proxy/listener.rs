@@ -3,17 +3,16 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
 use super::{ListenerSpec, Origin, Proxy};
 use crate::shutdown::Watcher;
@@ -25,23 +24,26 @@ pub struct Listener {
     spec: ListenerSpec,
     hosts: Arc<[String]>,
     public_url: Option<Arc<str>>,
-    socket: TcpListener,
-    address: SocketAddr,
+    socket: Socket,
 }
 
 impl Listener {
     /// Binds the address of `spec`.
     pub async fn bind(spec: ListenerSpec) -> io::Result<Self> {
-        let socket = TcpListener::bind(spec.bind).await?;
-        let address = socket.local_addr()?;
+        let socket = Socket::bind(&spec.bind).await?;
         let hosts = spec.hosts.clone().into();
         let public_url = spec.public_url.as_deref().map(Arc::from);
-        Ok(Self { spec, hosts, public_url, socket, address })
+        Ok(Self { spec, hosts, public_url, socket })
     }
 
-    /// Where it listens; the port that was found, if the spec's was 0.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it listens, in words: with the port that was found.
+    pub fn name(&self) -> String {
+        self.address().map_or_else(|| self.spec.name(), |address| address.to_string())
+    }
+
+    /// Where a TCP listener listens; the port that was found, if the spec's was 0.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.socket.address()
     }
 
     /// Accepts until the end, at most as many connections as `places` has. Connections that are
@@ -83,10 +85,8 @@ impl Listener {
 }
 
 /// Serves one connection to its end.
-async fn serve(stream: TcpStream, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher) {
+async fn serve(stream: Stream, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher) {
     let _open = proxy.metrics.connection_opened(&origin.listener);
-    // A failure shows when the connection is used.
-    let _ = stream.set_nodelay(true);
     let limits = &proxy.limits;
     let deadlines = Deadlines {
         head: limits.head_timeout,

@@ -19,13 +19,13 @@ mod intake;
 mod journey;
 mod listener;
 mod refusal;
+mod socket;
 mod spec;
 mod target;
 mod token_door;
 mod trace;
 mod watched_io;
 
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 
 pub use listener::Listener;
-pub use spec::ListenerSpec;
+pub use spec::{Bind, ListenerSpec};
 pub use token_door::{Issues, TokenDoor};
 
 use crate::broker::Broker;
@@ -87,7 +87,8 @@ struct Origin {
     hosts: Arc<[String]>,
     /// Under which callers know the listener, if not under their `Host`.
     public_url: Option<Arc<str>>,
-    peer: SocketAddr,
+    /// Address and port, or user and process.
+    peer: String,
     phase: Arc<Phase>,
 }
 

@@ -1,16 +1,32 @@
 //! A listener, as the operator wants it.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Where the broker listens for API requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSpec {
-    /// Address and port; port 0 takes a free one.
-    pub bind: SocketAddr,
+    /// Where.
+    pub bind: Bind,
     /// Names, beside loopback ones, under which a loopback listener may be asked.
     pub hosts: Vec<String>,
     /// The URL under which callers know it, virtual directory included, if not by their `Host`.
     pub public_url: Option<String>,
+}
+
+/// An address to listen on. Shown as it is written in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bind {
+    /// Address and port; port 0 takes a free one.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix {
+        /// The socket's file.
+        path: PathBuf,
+        /// Who may connect, as permission bits of the file.
+        mode: u32,
+    },
 }
 
 impl ListenerSpec {
@@ -19,8 +35,18 @@ impl ListenerSpec {
         self.bind.to_string()
     }
 
-    /// True if only this machine reaches it.
+    /// True for a TCP listener that this machine alone reaches, and therefore also the web pages
+    /// that its users look at.
     pub fn is_loopback(&self) -> bool {
-        self.bind.ip().is_loopback()
+        matches!(self.bind, Bind::Tcp(address) if address.ip().is_loopback())
+    }
+}
+
+impl fmt::Display for Bind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(formatter, "{address}"),
+            Self::Unix { path, .. } => write!(formatter, "unix:{}", path.display()),
+        }
     }
 }

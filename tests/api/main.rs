@@ -38,6 +38,7 @@ mod outages;
 mod refuses;
 mod retries;
 mod rules;
+mod sockets;
 mod stand_ins;
 mod streams;
 mod subjects;

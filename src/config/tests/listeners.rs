@@ -1,15 +1,16 @@
 //! `listeners:` and `admin:`
 
 use super::{each_is_refused, sound};
+use crate::proxy::Bind;
 
 #[test]
 fn an_address_is_an_ip_address_and_a_port() {
     let at = "1:20: listeners[0].bind";
     each_is_refused(&[
         (
-            "listeners: [{bind: 'unix:/run/o.sock'}]",
+            "listeners: [{bind: 'unix:o.sock'}]",
             at,
-            "Unix sockets are not supported yet; write",
+            "must be unix: and an absolute path of at most 107 bytes",
         ),
         ("listeners: [{bind: 127.0.0.1}]", at, "the port is missing"),
         ("listeners: [{bind: localhost}]", at, "the port is missing"),
@@ -76,7 +77,7 @@ fn a_listener_is_a_map_with_known_keys() {
         (
             "listeners: [{bind: '127.0.0.1:1', tls: {}}]",
             "1:35: listeners[0].tls",
-            "unknown key; known here are bind, hosts, public_url, plaintext",
+            "unknown key; known here are bind, mode, hosts, public_url, plaintext",
         ),
         (
             "listeners: [{bind: '127.0.0.1:1', host: [a]}]",
@@ -111,4 +112,26 @@ fn a_listener_is_a_map_with_known_keys() {
 #[test]
 fn metrics_may_be_shown_to_other_machines() {
     assert_eq!(sound("admin: {bind: '0.0.0.0:9484'}").admin.to_string(), "0.0.0.0:9484");
+}
+
+#[test]
+fn a_unix_socket_has_a_path_and_a_mode() {
+    let of = |rest: &str| format!("listeners: [{{bind: 'unix:/run/o.sock'{rest}}}]");
+    let at = "1:46: listeners[0].mode";
+    each_is_refused(&[
+        (&of(", mode: \"rw\""), at, "must be three octal digits"),
+        (&of(", mode: \"0680\""), at, "must be three octal digits"),
+        (&of(", mode: \"04777\""), at, "must be three octal digits"),
+        (
+            "listeners: [{bind: '127.0.0.1:1', mode: \"0660\"}]",
+            "1:41: listeners[0].mode",
+            "is for Unix sockets; remove it",
+        ),
+    ]);
+
+    let bind = |rest: &str| sound(&of(rest)).listeners.remove(0).bind;
+    let path = std::path::PathBuf::from("/run/o.sock");
+    assert_eq!(bind(""), Bind::Unix { path: path.clone(), mode: 0o600 });
+    assert_eq!(bind(", mode: \"0660\""), Bind::Unix { path: path.clone(), mode: 0o660 });
+    assert_eq!(bind(", mode: 0660"), Bind::Unix { path, mode: 0o660 });
 }

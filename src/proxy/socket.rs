@@ -1,0 +1,162 @@
+//! TCP and Unix sockets behind one face.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use socket2::{Domain, SockAddr, Type};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::spec::Bind;
+
+/// A bound socket.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpListener),
+    Unix { listener: UnixListener, _file: SocketFile },
+}
+
+/// The file of a Unix socket, removed when the listener goes.
+#[derive(Debug)]
+pub(super) struct SocketFile(PathBuf);
+
+/// A connection.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    pub(super) async fn bind(bind: &Bind) -> io::Result<Self> {
+        match bind {
+            Bind::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            Bind::Unix { path, mode } => {
+                remove_stale(path)?;
+                let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                socket.bind(&SockAddr::unix(path)?)?;
+                let file = SocketFile(path.clone());
+                // Before anybody can connect: there is no moment in which all may.
+                fs::set_permissions(path, Permissions::from_mode(*mode))?;
+                socket.listen(BACKLOG)?;
+                socket.set_nonblocking(true)?;
+                let listener = UnixListener::from_std(socket.into())?;
+                Ok(Self::Unix { listener, _file: file })
+            }
+        }
+    }
+
+    /// The address that a TCP socket has; the port that was found, if port 0 was asked for.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix { .. } => None,
+        }
+    }
+
+    /// The next connection, and who is at its other end.
+    pub(super) async fn accept(&self) -> io::Result<(Stream, String)> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                // A failure shows when the connection is used.
+                let _ = stream.set_nodelay(true);
+                Ok((Stream::Tcp(stream), peer.to_string()))
+            }
+            Self::Unix { listener, .. } => {
+                let (stream, _) = listener.accept().await?;
+                let peer = stream.peer_cred().map_or_else(
+                    |_| "unix".to_owned(),
+                    |peer| {
+                        let pid = peer.pid().map_or_else(String::new, |pid| format!(" pid={pid}"));
+                        format!("unix uid={} gid={}{pid}", peer.uid(), peer.gid())
+                    },
+                );
+                Ok((Stream::Unix(stream), peer))
+            }
+        }
+    }
+}
+
+/// Removes a socket's file that nobody listens on any more: what a killed process left behind.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !metadata.file_type().is_socket() {
+        let text = "the path is taken by something that is no socket";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
+    }
+    match std::os::unix::net::UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        _ => Err(io::ErrorKind::AddrInUse.into()),
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Gone already, or not ours to remove: either way there is nothing left to do.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+const BACKLOG: i32 = 1024;
+
+/// Calls the same method on whichever stream it is.
+macro_rules! on_stream {
+    ($stream:expr, $inner:ident => $call:expr) => {
+        match $stream.get_mut() {
+            Self::Tcp($inner) => {
+                let $inner = Pin::new($inner);
+                $call
+            }
+            Self::Unix($inner) => {
+                let $inner = Pin::new($inner);
+                $call
+            }
+        }
+    };
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        on_stream!(self, inner => inner.poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        on_stream!(self, inner => inner.poll_write(context, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on_stream!(self, inner => inner.poll_write_vectored(context, slices))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, inner => inner.poll_flush(context))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_stream!(self, inner => inner.poll_shutdown(context))
+    }
+}
