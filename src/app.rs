@@ -1,6 +1,7 @@
 //! The composition root: builds every part in order, binds the listeners, runs until told to stop.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -11,9 +12,11 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::admin::{Admin, Desk, Facts};
-use crate::broker::{AccessTokens, Broker, StandIns};
+use crate::ambient::{AmbientError, AmbientIdentity, AmbientSurroundings};
+use crate::broker::{AccessTokens, Broker, OwnIdentity, StandIns};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::http_client::TlsRoots;
 use crate::identity::Verifier;
 use crate::limits::{self, Limits};
 use crate::octopus::OctopusExchange;
@@ -21,7 +24,7 @@ use crate::proxy::{Listener, ListenerSpec, Proxy, Recorder};
 use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
 use crate::tasks;
-use crate::telemetry::{AuditLog, Format, Labels, Metrics, Sink};
+use crate::telemetry::{AuditLog, Audited, Format, Labels, Metrics, Sink};
 use crate::trust::Policy;
 
 /// A broker whose listeners are bound. Nothing is accepted and nothing fetched before
@@ -37,14 +40,23 @@ pub struct App {
 }
 
 /// What the world gives to an app.
-#[derive(Debug)]
-pub struct Surroundings {
+pub struct Surroundings<'a> {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Where the audit lines go.
     pub sink: Sink,
     /// How they look.
     pub format: Format,
+    /// Which of them there are.
+    pub audited: Audited,
+    /// Looks a variable up: the broker's own identity may be there.
+    pub environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Surroundings").finish_non_exhaustive()
+    }
 }
 
 /// Why an app can't start.
@@ -59,6 +71,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// The broker has no identity of its own, and is to have one.
+    #[error("the broker's own identity")]
+    Ambient(#[source] AmbientError),
     /// A fault of this program.
     #[error("can't set up the metrics")]
     Metrics(#[source] prometheus::Error),
@@ -66,8 +81,9 @@ pub enum StartError {
 
 impl App {
     /// Builds the parts and binds the listeners.
-    pub async fn bind(config: Config, surroundings: Surroundings) -> Result<Self, StartError> {
-        let Surroundings { clock, sink, format } = surroundings;
+    pub async fn bind(config: Config, surroundings: Surroundings<'_>) -> Result<Self, StartError> {
+        let own_identity = own_identity(&config, &surroundings)?;
+        let Surroundings { clock, sink, format, audited, .. } = surroundings;
         let metrics = Arc::new(Metrics::new(&labels(&config)).map_err(StartError::Metrics)?);
         metrics.config_loaded(&config.digest, clock.unix_seconds());
         let facts = facts(&config, clock.now());
@@ -85,8 +101,9 @@ impl App {
             config.limits.clone(),
             config.token_door.clone(),
         );
-        let broker = Arc::new(broker(config, &clock, &metrics));
-        let audit = AuditLog::new(sink, format, Arc::clone(&clock));
+        let broker = broker(config, &clock, &metrics).acting_as(own_identity);
+        let broker = Arc::new(broker);
+        let audit = AuditLog::new(sink, format, Arc::clone(&clock)).of(audited);
         let recorder = Recorder { clock: Arc::clone(&clock), metrics: Arc::clone(&metrics), audit };
         let proxy = Proxy::new(Arc::clone(&broker), upstream, limits.clone(), token_door, recorder);
 
@@ -106,6 +123,16 @@ impl App {
     /// Where API requests are taken over TCP, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(Listener::address).collect()
+    }
+
+    /// The heart, for whoever runs something beside the app.
+    pub fn broker(&self) -> Arc<Broker> {
+        Arc::clone(&self.broker)
+    }
+
+    /// The virtual directory of Octopus, which is the broker's too; empty at the root.
+    pub fn path_prefix(&self) -> String {
+        self.proxy.path_prefix().to_owned()
     }
 
     /// Where the operator's door is.
@@ -160,6 +187,31 @@ impl App {
             });
         }
     }
+}
+
+/// The broker's own identity, if it is configured to have one. Nothing is fetched.
+fn own_identity(
+    config: &Config,
+    surroundings: &Surroundings<'_>,
+) -> Result<Option<OwnIdentity>, StartError> {
+    let Some(ambient) = &config.ambient else { return Ok(None) };
+    let mut accounts = config.service_accounts.iter();
+    let Some(account) = accounts.find(|account| account.name == ambient.service_account) else {
+        return Ok(None);
+    };
+    if account.api_key.is_some() {
+        return Ok(Some(OwnIdentity::new(None, account.clone())));
+    }
+    let surroundings = AmbientSurroundings {
+        environment: surroundings.environment,
+        clock: Arc::clone(&surroundings.clock),
+        tls_roots: TlsRoots::system(),
+        exists: &|path| path.exists(),
+    };
+    let audience = account.audience.as_deref().unwrap_or_default();
+    let found = AmbientIdentity::find(&ambient.source, audience, surroundings);
+    let found = found.map_err(StartError::Ambient)?;
+    Ok(Some(OwnIdentity::new(Some(found), account.clone())))
 }
 
 fn labels(config: &Config) -> Labels {

@@ -37,6 +37,9 @@ pub mod shutdown;
 // Who is calling.
 pub mod identity;
 
+// Who am I.
+pub mod ambient;
+
 // May they.
 pub mod trust;
 

@@ -100,6 +100,38 @@ pub const REDIRECTS: usize = 3;
 /// A secret's file is looked at this often, at most, for a change.
 pub const SECRET_FILE_LOOK: Duration = Duration::from_secs(1);
 
+/// Longest ID token of our own, in bytes: what a broker accepts by default from others.
+pub const OWN_TOKEN_BYTES: usize = 16 << 10;
+
+/// Largest answer of a platform that is asked for an ID token, in bytes: a token and a few fields.
+pub const OWN_TOKEN_ANSWER_BYTES: usize = 64 << 10;
+
+/// Longest wait for one answer of a platform, and for a token's file: both are close by.
+pub const OWN_TOKEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A platform that is sick, busy or out of reach is asked this many times more in one go.
+pub const OWN_TOKEN_RETRIES: u32 = 3;
+
+/// Pause before the first of them; it doubles with each.
+pub const OWN_TOKEN_RETRY_PAUSE: Duration = Duration::from_millis(250);
+
+/// Our own ID token is renewed this long before it expires, or at half its life if that is later:
+/// time for several failures, and yet a token for which GitHub gives 5 min is used for 4.
+pub const OWN_TOKEN_RENEW_BEFORE_EXPIRY: Duration = Duration::from_secs(60);
+
+/// First pause after our own ID token could not be had; it doubles up to [`OWN_TOKEN_PAUSE_MAX`].
+pub const OWN_TOKEN_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// Longest pause after our own ID token could not be had: below the renewal's head start, so that
+/// it has more than one try.
+pub const OWN_TOKEN_PAUSE_MAX: Duration = Duration::from_secs(20);
+
+/// A command that prints an ID token may take this long: cloud CLIs start slowly.
+pub const TOKEN_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Of what such a command writes to stderr, this many bytes are kept for the log.
+pub const TOKEN_COMMAND_STDERR_BYTES: usize = 4 << 10;
+
 /// Life of a stand-in for a service account with an API key: that of Octopus's access tokens.
 pub const API_KEY_COVER: Duration = Duration::from_secs(60 * 60);
 
@@ -184,6 +216,21 @@ pub const LOGGED_MISSES: usize = 20;
 
 /// Claim values are cut at this many characters in the log.
 pub const LOGGED_VALUE_CHARS: usize = 256;
+
+/// Lines of the log that wait to be written, at most; further ones are lost, and counted.
+pub const LOG_LINES: usize = 32_768;
+
+/// From so many waiting lines on, requests wait too: sooner than that one line of theirs is lost.
+pub const LOG_LINES_SLOW: usize = 16_384;
+
+/// Lines that are written in one call, at most.
+pub const LOG_LINES_AT_ONCE: usize = 64;
+
+/// How long a request waits for room in the log, before it is refused as `overloaded`.
+pub const LOG_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the program's end waits for the log.
+pub const LOG_FLUSH: Duration = Duration::from_secs(1);
 
 /// File descriptors kept for issuers, exchange, admin and the log, below the process's limit.
 pub const DESCRIPTOR_RESERVE: u64 = 64;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use emulator::{Issuer, Octopus, ServiceAccount};
 use octobroker::app::{App, StartError, Surroundings};
 use octobroker::clock::SystemClock;
-use octobroker::telemetry::{Captured, Format, Sink, error_chain};
+use octobroker::telemetry::{Audited, Captured, Format, Sink, error_chain};
 use octobroker::{config, tasks};
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -143,6 +143,8 @@ async fn bind(yaml: &str, sink: &Sink) -> Result<Result<App, StartError>, Surpri
         clock: Arc::new(SystemClock::new()),
         sink: sink.clone(),
         format: Format::Json,
+        audited: Audited::All,
+        environment: &|_| None,
     };
     Ok(App::bind(config, surroundings).await)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::Admission;
+use super::{Admission, Identity};
 use crate::clock::Clock;
 use crate::identity::IdToken;
 use crate::limits;
@@ -205,12 +205,12 @@ impl AccessTokens {
 
 impl Key {
     fn of(admission: &Admission) -> Self {
-        let token = admission.token();
+        let Identity { issuer, subject, audience } = admission.identity();
         Self {
             service_account: admission.service_account.name.clone(),
-            issuer: token.issuer().to_owned(),
-            subject: token.subject().to_owned(),
-            audience: token.audience().to_owned(),
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            audience: audience.to_owned(),
         }
     }
 }
@@ -237,7 +237,7 @@ impl Core {
     ) -> impl Future<Output = Result<Cached, Failure>> + Send + use<> {
         let key = Arc::clone(key);
         let account = Arc::clone(&admission.service_account);
-        let id_token = admission.id_token.clone();
+        let id_token = admission.id_token().cloned();
         async move {
             // A flight may have landed between the caller's look and this one.
             if let Some(cached) = self.usable(&key)
@@ -248,6 +248,9 @@ impl Core {
             if let Some(failure) = self.remembered_failure(&key) {
                 return Err(failure);
             }
+            let Some(id_token) = id_token else {
+                return Err(Failure::of(ExchangeError::Crashed, self.clock.elapsed()));
+            };
             self.exchange(key, &account, &id_token).await
         }
     }

@@ -9,6 +9,8 @@
 //! very request: an ID token that has expired gets nothing, although the access token lives on.
 
 mod access_tokens;
+mod admission;
+mod own_identity;
 mod stand_ins;
 
 use std::collections::HashMap;
@@ -17,13 +19,17 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, header};
 
 pub use access_tokens::{AccessTokens, ExchangeFailure, Obtained};
-pub use stand_ins::{StandInError, StandIns};
+pub use admission::{Admission, AdmissionError, Identity};
+pub use own_identity::OwnIdentity;
+pub use stand_ins::{Holder, StandInError, StandIns};
 
+use admission::Caller;
+
+use crate::ambient::AmbientError;
 use crate::clock::Clock;
-use crate::identity::{IdToken, Rejected, VerifiedToken, Verifier, VerifyError};
-use crate::octopus::{API_KEY, ApiKey, ServiceAccount};
+use crate::identity::{IdToken, Rejected, Verifier};
+use crate::octopus::{API_KEY, ServiceAccount};
 use crate::secret::Secret;
-use crate::telemetry::{Code, Missed};
 use crate::trust::Policy;
 
 /// Judges credentials and holds access tokens.
@@ -34,18 +40,19 @@ pub struct Broker {
     service_accounts: HashMap<String, Arc<ServiceAccount>>,
     access_tokens: AccessTokens,
     stand_ins: StandIns,
+    own_identity: Option<OwnIdentity>,
     clock: Arc<dyn Clock>,
 }
 
-/// The outcome of judging a credential: this identity, by this rule, as this service account.
-#[derive(Debug, Clone)]
-pub struct Admission {
-    id_token: IdToken,
-    token: Arc<VerifiedToken>,
-    rule: String,
-    service_account: Arc<ServiceAccount>,
-    /// True if a stand-in was presented, which may outlive the ID token.
-    is_stand_in: bool,
+/// Why the broker can't act as itself.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OwnIdentityError {
+    /// None was configured.
+    #[error("the broker has no identity of its own")]
+    None,
+    /// Its platform gives no ID token.
+    #[error("the broker's own ID token can't be had")]
+    Ambient(#[source] Arc<AmbientError>),
 }
 
 /// What identifies the service account to Octopus.
@@ -69,72 +76,6 @@ impl Credential {
     }
 }
 
-/// Why there is no admission.
-#[derive(Debug, thiserror::Error)]
-pub enum AdmissionError {
-    /// The token is not believed.
-    #[error("the ID token is refused")]
-    Refused {
-        /// The operator's name of the issuer that the token claims to be from.
-        issuer: Option<String>,
-        /// Why.
-        #[source]
-        error: VerifyError,
-    },
-    /// The token is genuine, but no rule matches.
-    #[error("no rule matches the ID token")]
-    NoRule {
-        /// Whose token it is.
-        token: Arc<VerifiedToken>,
-        /// For each rule that was tried, the first condition that failed.
-        missed: Vec<Missed>,
-    },
-    /// A fault of this program: configuration checks that every rule's account is there.
-    #[error("the rule {rule} names a service account that is not there")]
-    NoAccount {
-        /// The rule.
-        rule: String,
-    },
-}
-
-impl AdmissionError {
-    /// The word for it.
-    pub const fn code(&self) -> Code {
-        match self {
-            Self::Refused { error, .. } => error.code(),
-            Self::NoRule { .. } => Code::NoRuleMatched,
-            Self::NoAccount { .. } => Code::Internal,
-        }
-    }
-}
-
-impl Admission {
-    /// Whose token it is.
-    pub fn token(&self) -> &VerifiedToken {
-        &self.token
-    }
-
-    /// The rule that matched.
-    pub fn rule(&self) -> &str {
-        &self.rule
-    }
-
-    /// Whom the request is made as.
-    pub fn service_account(&self) -> &ServiceAccount {
-        &self.service_account
-    }
-
-    /// The API key that is used instead of exchanges, if the account has one.
-    fn api_key(&self) -> Option<&ApiKey> {
-        self.service_account.api_key.as_ref()
-    }
-
-    /// False once the ID token has expired: Octopus would refuse it.
-    fn is_exchangeable(&self, clock: &dyn Clock) -> bool {
-        self.token.is_live_at(clock.unix_seconds())
-    }
-}
-
 impl Broker {
     /// A broker for these rules and accounts.
     pub fn new(
@@ -149,7 +90,33 @@ impl Broker {
             (name, Arc::new(account))
         });
         let service_accounts = by_name.collect();
-        Self { verifier, policy, service_accounts, access_tokens, stand_ins, clock }
+        Self {
+            verifier,
+            policy,
+            service_accounts,
+            access_tokens,
+            stand_ins,
+            own_identity: None,
+            clock,
+        }
+    }
+
+    /// The same broker, with an identity of its own.
+    #[must_use]
+    pub fn acting_as(mut self, own_identity: Option<OwnIdentity>) -> Self {
+        self.own_identity = own_identity;
+        self
+    }
+
+    /// The broker's own identity, if it has one.
+    pub fn own_identity(&self) -> Option<&OwnIdentity> {
+        self.own_identity.as_ref()
+    }
+
+    /// The admission for a request that acts as the broker itself.
+    pub async fn admit_itself(&self) -> Result<Admission, OwnIdentityError> {
+        let own = self.own_identity.as_ref().ok_or(OwnIdentityError::None)?;
+        own.admit(&self.access_tokens).await.map_err(OwnIdentityError::Ambient)
     }
 
     /// Judges a credential: is it genuine, and whom may it act as?
@@ -171,7 +138,8 @@ impl Broker {
         let Some(service_account) = account.cloned() else {
             return Err(AdmissionError::NoAccount { rule });
         };
-        Ok(Admission { id_token, token, rule, service_account, is_stand_in: false })
+        let caller = Caller::Workload { id_token, token };
+        Ok(Admission { caller, rule: Some(rule), service_account, is_stand_in: false })
     }
 
     /// The service account with this id or name.
@@ -194,8 +162,13 @@ impl Broker {
         self.stand_ins.issue(admission, &self.access_tokens)
     }
 
-    /// The admission that a stand-in stands for, if it is live.
-    pub fn redeem(&self, stand_in: &Secret) -> Option<Admission> {
+    /// Makes a stand-in for the broker's own identity. It lives as long as the process.
+    pub fn issue_own_stand_in(&self) -> Result<Secret, StandInError> {
+        self.stand_ins.issue_own()
+    }
+
+    /// Whom a stand-in stands for, if it is live.
+    pub fn redeem(&self, stand_in: &Secret) -> Option<Holder> {
         self.stand_ins.redeem(stand_in, &self.access_tokens)
     }
 

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -24,6 +24,8 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct StandIns {
     live: Mutex<HashMap<Hash, StandIn>>,
+    /// For the broker's own identity; it lives as long as the process.
+    own: OnceLock<Hash>,
     most: usize,
     lifetime: Duration,
     clock: Arc<dyn Clock>,
@@ -44,6 +46,15 @@ struct StandIn {
     covered_until: Duration,
 }
 
+/// Whom a stand-in stands for.
+#[derive(Debug, Clone)]
+pub enum Holder {
+    /// A workload that logged in.
+    Workload(Box<Admission>),
+    /// The broker itself, for a command that it runs.
+    Itself,
+}
+
 /// Why no stand-in is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StandInError {
@@ -58,7 +69,7 @@ pub enum StandInError {
 impl StandIns {
     /// None yet; at most `most` at any time, each for at most `lifetime`.
     pub fn new(most: usize, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { live: Mutex::default(), most, lifetime, clock }
+        Self { live: Mutex::default(), own: OnceLock::new(), most, lifetime, clock }
     }
 
     /// Makes a stand-in for an admission. When all places are taken, those that have ended make
@@ -84,9 +95,19 @@ impl StandIns {
         Ok(text)
     }
 
-    /// The admission that a stand-in stands for, if it is live.
-    pub(super) fn redeem(&self, text: &Secret, access_tokens: &AccessTokens) -> Option<Admission> {
+    /// Makes the one stand-in for the broker itself.
+    pub(super) fn issue_own(&self) -> Result<Secret, StandInError> {
+        let text = random_key()?;
+        self.own.set(Hash::of(&text)).map_err(|_| StandInError::Full)?;
+        Ok(text)
+    }
+
+    /// Whom a stand-in stands for, if it is live.
+    pub(super) fn redeem(&self, text: &Secret, access_tokens: &AccessTokens) -> Option<Holder> {
         let hash = Hash::of(text);
+        if self.own.get() == Some(&hash) {
+            return Some(Holder::Itself);
+        }
         let mut live = self.lock();
         let stand_in = live.get_mut(&hash)?;
         if !self.is_live(stand_in, access_tokens) {
@@ -98,7 +119,7 @@ impl StandIns {
         {
             stand_in.covered_until = self.clock.elapsed() + remaining;
         }
-        Some(stand_in.admission.clone())
+        Some(Holder::Workload(Box::new(stand_in.admission.clone())))
     }
 
     /// How many are live. Sweeps out what has ended.

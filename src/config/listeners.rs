@@ -13,7 +13,7 @@ use super::yaml::{Node, Value};
 use crate::proxy::{Bind, ListenerSpec};
 
 /// The keys of one listener.
-pub(super) const KEYS: &[&str] = &["bind", "mode", "hosts", "public_url", "plaintext"];
+pub(super) const KEYS: &[&str] = &["bind", "mode", "ambient", "hosts", "public_url", "plaintext"];
 
 /// The keys of `admin`.
 pub(super) const ADMIN_KEYS: &[&str] = &["bind"];
@@ -38,7 +38,7 @@ pub(super) fn read(
     let mut taken = Vec::new();
     let specs = match listeners {
         None => {
-            vec![ListenerSpec { bind: Bind::Tcp(DEFAULT), hosts: Vec::new(), public_url: None }]
+            vec![ListenerSpec::local(DEFAULT)]
         }
         Some(node) => {
             let nodes = items(node, problems).unwrap_or_default();
@@ -47,6 +47,22 @@ pub(super) fn read(
     };
     let admin = admin.and_then(|node| admin_address(node, &mut taken, problems));
     (specs, admin.unwrap_or(ADMIN_DEFAULT))
+}
+
+/// A listener lends the broker's own identity to whoever reaches it: only to this machine, and only
+/// if there is one.
+pub(super) fn check_ambient(listeners: Option<&Node>, has_ambient: bool, problems: &mut Problems) {
+    let Some(Value::List(nodes)) = listeners.map(|node| &node.value) else { return };
+    for entry in nodes.iter().filter_map(|node| match &node.value {
+        Value::Map(entries) => entries.iter().find(|entry| entry.key == "ambient"),
+        _ => None,
+    }) {
+        if !has_ambient {
+            let sentence = "needs the broker's own identity; write the section `ambient:` with \
+                            `token:` and `service_account:`";
+            problems.add(&entry.place, sentence);
+        }
+    }
 }
 
 fn listener(
@@ -59,6 +75,10 @@ fn listener(
         Some(node) => flag(node, problems),
         None => Some(false),
     };
+    let is_ambient = match section.value("ambient") {
+        Some(node) => flag(node, problems)?,
+        None => false,
+    };
     let hosts = match section.value("hosts") {
         Some(node) => hosts(node, problems),
         None => Vec::new(),
@@ -70,7 +90,8 @@ fn listener(
     let bind_node = section.required("bind", advice, problems)?;
     if let Some(path) = unix_path(bind_node, problems) {
         let mode = section.value("mode").map_or(Some(MODE), |node| mode(node, problems))?;
-        return Some(ListenerSpec { bind: Bind::Unix { path, mode }, hosts, public_url });
+        let bind = Bind::Unix { path, mode };
+        return Some(ListenerSpec { bind, is_ambient, hosts, public_url });
     }
     if let Some(node) = section.value("mode") {
         refuse(node, "is for Unix sockets; remove it, or write `bind: unix:/path`", problems);
@@ -82,7 +103,13 @@ fn listener(
                         network is trusted, else bind 127.0.0.1";
         refuse(bind_node, sentence, problems);
     }
-    Some(ListenerSpec { bind: Bind::Tcp(bind), hosts, public_url })
+    if let Some(node) = section.value("ambient").filter(|_| is_ambient && !bind.ip().is_loopback())
+    {
+        let sentence = "other machines reach this address, and whoever does would act as the \
+                        broker; bind 127.0.0.1 or a Unix socket, or remove it";
+        refuse(node, sentence, problems);
+    }
+    Some(ListenerSpec { bind: Bind::Tcp(bind), is_ambient, hosts, public_url })
 }
 
 /// The path behind `unix:`, if that is what it says.

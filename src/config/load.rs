@@ -12,7 +12,9 @@ use super::problem::{ConfigError, Problems};
 use super::reader::{Named, Section};
 use super::rules::Parties;
 use super::yaml::{self, Node};
-use super::{Config, accounts, issuers, limits, listeners, log, octopus, rules, token_door};
+use super::{
+    Config, accounts, ambient, issuers, limits, listeners, log, octopus, rules, token_door,
+};
 use crate::hex::hex;
 use crate::limits::CONFIG_BYTES;
 
@@ -24,6 +26,7 @@ pub(super) const KEYS: &[&str] = &[
     "issuers",
     "service_accounts",
     "rules",
+    "ambient",
     "token_door",
     "limits",
     "log",
@@ -80,17 +83,24 @@ fn build(
     let upstream = upstream.and_then(|node| octopus::read(node, folder, problems));
     let (listeners, admin) =
         listeners::read(section.value("listeners"), section.value("admin"), problems);
-    let advice = "nobody's token would be accepted; write whose are";
-    let issuers = section.required("issuers", advice, problems);
+    let has_ambient = section.value("ambient").is_some();
+    listeners::check_ambient(section.value("listeners"), has_ambient, problems);
+    let ambient = section.value("ambient");
+    // A broker that only lends its own identity needs neither issuers nor rules.
+    let wanted = |key, advice, problems: &mut Problems| match section.value(key) {
+        None if ambient.is_some() => None,
+        _ => section.required(key, advice, problems),
+    };
+    let issuers = wanted("issuers", "nobody's token would be accepted; write whose are", problems);
     let issuers = issuers.map_or_else(Named::none, |node| issuers::read(node, folder, problems));
     let advice = "nobody could be acted as; write at least one with its `id:`";
     let accounts = section.required("service_accounts", advice, problems);
     let accounts =
         accounts.map_or_else(Named::none, |node| accounts::read(node, surroundings, problems));
-    let advice = "nobody could do anything; write who may act as whom";
+    let rules = wanted("rules", "nobody could do anything; write who may act as whom", problems);
     let parties = Parties { issuers: &issuers, accounts: &accounts };
-    let rules = section.required("rules", advice, problems);
     let rules = rules.map_or_else(Vec::new, |node| rules::read(node, &parties, problems));
+    let ambient = ambient.and_then(|node| ambient::read(node, &accounts, folder, problems));
     let token_door = token_door::read(section.value("token_door"), problems);
     let limits = limits::read(section.value("limits"), problems);
     let log = log::read(section.value("log"), problems);
@@ -102,6 +112,7 @@ fn build(
         issuers: issuers.built,
         service_accounts: accounts.built,
         rules,
+        ambient,
         token_door,
         limits,
         log,

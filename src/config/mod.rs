@@ -12,6 +12,7 @@
 //! tree apart, and one file for each section builds what it describes.
 
 mod accounts;
+mod ambient;
 mod claims;
 mod expand;
 mod find;
@@ -40,6 +41,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use ambient::AmbientConfig;
 pub use find::find;
 pub use load::{load, parse};
 pub use log::{LogConfig, LogFormat};
@@ -66,6 +68,8 @@ pub struct Config {
     pub service_accounts: Vec<ServiceAccount>,
     /// In the order of the file; at least one. Each names a configured issuer and account.
     pub rules: Vec<Rule>,
+    /// The broker's own identity.
+    pub ambient: Option<AmbientConfig>,
     /// What the exchange door gives out.
     pub token_door: TokenDoor,
     /// The bounds.

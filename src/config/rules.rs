@@ -125,7 +125,7 @@ fn name<'a>(
 }
 
 /// A name that must be among those that are configured.
-fn configured<'a>(
+pub(super) fn configured<'a>(
     node: &'a Node,
     names: &[String],
     section: &str,

@@ -20,6 +20,7 @@ mod issuer;
 mod json;
 mod jwks;
 mod key_store;
+mod own_claims;
 mod times;
 mod verifier;
 
@@ -30,4 +31,5 @@ pub use issuer::{Issuer, KeySource};
 pub use json::Json;
 pub use jwks::{KeySet, KeySetError};
 pub use key_store::{KeyStatus, KeyStore};
+pub(crate) use own_claims::{OwnClaims, own_claims};
 pub use verifier::{Rejected, VerifiedToken, Verifier, VerifyError};

@@ -168,6 +168,11 @@ impl OctopusExchange {
         Self { client, endpoint, clock, metrics, timeout, host }
     }
 
+    /// Where tokens are exchanged, found as for an exchange.
+    pub async fn token_endpoint(&self) -> Result<Url, Arc<ExchangeError>> {
+        self.endpoint.find().await
+    }
+
     async fn call(
         &self,
         account: &ServiceAccount,

@@ -47,6 +47,14 @@ impl AnswerBody {
         Self(Kind::Own((!bytes.is_empty()).then_some(bytes)))
     }
 
+    /// The bytes of an answer of the broker's own.
+    pub(super) fn into_own(self) -> Bytes {
+        match self.0 {
+            Kind::Own(bytes) => bytes.unwrap_or_default(),
+            Kind::Upstream(_) => Bytes::new(),
+        }
+    }
+
     /// Octopus's answer. Fails when nothing comes for `idle_timeout`.
     pub(super) fn upstream(
         incoming: Incoming,

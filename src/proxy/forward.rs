@@ -12,7 +12,7 @@ use super::headers;
 use super::intake::{self, Intake};
 use super::journey::Journey;
 use super::refusal::Refusal;
-use crate::broker::{Admission, AdmissionError, Credential, Obtained};
+use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::http_client::{self, ReadError};
 use crate::limits;
 use crate::octopus::{BodyFault, Lease, Progress, RequestBody, SendError};
@@ -47,16 +47,24 @@ impl Proxy {
     pub(super) async fn admit(
         &self,
         intake: &Intake,
+        is_ambient: bool,
         journey: &mut Journey,
     ) -> Result<Option<Admission>, Refusal> {
         let named = intake.service_account.as_deref();
         let admission = match &intake.presented {
+            Presented::Nothing if is_ambient => {
+                journey.came_by(Door::Ambient);
+                self.admit_itself().await?
+            }
             Presented::Nothing if intake.is_anonymous => return Ok(None),
             Presented::Nothing => return Err(Refusal::new(Code::CredentialMissing)),
             Presented::StandIn(key) => {
                 journey.came_by(Door::StandIn);
-                let admission = self.broker.redeem(key);
-                let admission = admission.ok_or(Refusal::new(Code::StandInUnknown))?;
+                let admission = match self.broker.redeem(key) {
+                    None => return Err(Refusal::new(Code::StandInUnknown)),
+                    Some(Holder::Workload(admission)) => *admission,
+                    Some(Holder::Itself) => self.admit_itself().await?,
+                };
                 if named.is_some_and(|named| named != admission.service_account().name) {
                     let detail = "the stand-in is for another service account";
                     return Err(Refusal::new(Code::NoRuleMatched).with_detail(detail));
@@ -71,8 +79,7 @@ impl Proxy {
             }
         };
         journey.admitted(&admission);
-        if intake.is_administration {
-            let detail = "the route manages identities, credentials or the server";
+        if let Some(detail) = intake.never_allowed {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
         if admission.service_account().is_agent && !intake.is_read {
@@ -80,6 +87,13 @@ impl Proxy {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
         Ok(Some(admission))
+    }
+
+    /// The admission of a request that acts as the broker itself.
+    async fn admit_itself(&self) -> Result<Admission, Refusal> {
+        self.broker.admit_itself().await.map_err(|error| {
+            Refusal::new(Code::ExchangeUnavailable).with_detail(error_chain(&error))
+        })
     }
 
     /// Sends a request and brings back the head of the answer.
@@ -287,14 +301,16 @@ pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
 }
 
 pub(super) fn body_refusal(progress: &Progress, error: &ReadError) -> Refusal {
-    match progress.fault() {
-        Some(BodyFault::Stalled) => Refusal::new(Code::RequestTimeout).closing(),
-        _ => Refusal::new(Code::BadRequest).with_detail(error_chain(error)).closing(),
+    if progress.fault() == Some(BodyFault::Stalled) {
+        return Refusal::new(Code::RequestTimeout).closing();
     }
+    Refusal::new(Code::BadRequest).with_detail(error_chain(error)).closing().gone()
 }
 
 fn send_refusal(error: &SendError) -> Refusal {
     let code = match error {
+        // It may have read the request: that is no matter of reach.
+        SendError::Broken { source, .. } if source.is_incomplete_message() => Code::UpstreamInvalid,
         SendError::Connect(_) | SendError::Broken { .. } => Code::UpstreamUnreachable,
         SendError::Invalid(_) | SendError::Switched => Code::UpstreamInvalid,
         SendError::Timeout(_) => Code::UpstreamTimeout,
@@ -302,5 +318,7 @@ fn send_refusal(error: &SendError) -> Refusal {
         SendError::Body(BodyFault::Broken) => Code::BadRequest,
     };
     let refusal = Refusal::new(code).with_detail(error_chain(error));
+    let refusal =
+        if matches!(error, SendError::Body(BodyFault::Broken)) { refusal.gone() } else { refusal };
     if matches!(error, SendError::Body(_)) { refusal.closing() } else { refusal }
 }

@@ -29,8 +29,8 @@ pub(super) struct Intake {
     pub(super) is_anonymous: bool,
     /// True if the effective method changes nothing (RFC 9110 9.2.1).
     pub(super) is_read: bool,
-    /// True if no rule allows the request.
-    pub(super) is_administration: bool,
+    /// Why no rule allows the request, if none does.
+    pub(super) never_allowed: Option<&'static str>,
 }
 
 impl Proxy {
@@ -51,7 +51,8 @@ impl Proxy {
         let method = effective_method(head)?;
         let raw = head.uri.path_and_query().map_or("", |target| target.as_str());
         let target = Target::judge(raw)?;
-        let path = self.below_virtual_directory(target.path())?;
+        let below = self.below_virtual_directory(target.path());
+        let path = below.unwrap_or_default();
         let route = Route::of(&method, path);
         journey.routed(route.template);
         let presented = credentials::find(&head.headers, target.keys(), self.limits.id_token_bytes);
@@ -61,11 +62,18 @@ impl Proxy {
                 self.metrics.token_verified(None, Verification::Refused(*code));
             }
         })?;
-        let is_anonymous = is_anonymous(&method, path);
+        let is_anonymous = below.is_some() && is_anonymous(&method, path);
         let service_account = named_account(&head.headers)?;
-        let is_administration = route.is_administration;
+        // Beside the virtual directory there are other applications, for which nobody has a rule.
+        let never_allowed = match below {
+            None => Some("the path is outside the virtual directory of octopus.url"),
+            Some(_) if route.is_administration => {
+                Some("the route manages identities, credentials or the server")
+            }
+            Some(_) => None,
+        };
         let is_read = method.is_safe();
-        Ok(Intake { target, presented, service_account, is_anonymous, is_read, is_administration })
+        Ok(Intake { target, presented, service_account, is_anonymous, is_read, never_allowed })
     }
 
     fn check_sizes(&self, head: &Parts) -> Result<(), Refusal> {
@@ -91,14 +99,10 @@ impl Proxy {
         Ok(())
     }
 
-    /// The path that Octopus's routes know. Beside the virtual directory there are other
-    /// applications, for which nobody has a rule.
-    fn below_virtual_directory<'a>(&self, path: &'a str) -> Result<&'a str, Refusal> {
+    /// The path that Octopus's routes know.
+    fn below_virtual_directory<'a>(&self, path: &'a str) -> Option<&'a str> {
         let below = path.strip_prefix(self.upstream.path_prefix());
-        below.filter(|below| below.is_empty() || below.starts_with('/')).ok_or_else(|| {
-            let detail = "the path is outside the virtual directory of octopus.url";
-            Refusal::new(Code::RequestNotAllowed).with_detail(detail)
-        })
+        below.filter(|below| below.is_empty() || below.starts_with('/'))
     }
 }
 

@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 use super::trace::Trace;
 use super::watched_io::Phase;
 use super::{Origin, Proxy};
-use crate::broker::Admission;
+use crate::broker::{Admission, Identity};
 use crate::identity::{Fingerprint, VerifiedToken};
 use crate::telemetry::{
     AccessTokenResult, AuditRecord, Code, Door, InFlight, Missed, RequestOutcome,
@@ -99,8 +99,16 @@ impl Journey {
     }
 
     pub(super) fn admitted(&mut self, admission: &Admission) {
-        self.verified(admission.token());
-        self.record.rule = Some(admission.rule().to_owned());
+        if let Some(token) = admission.token() {
+            self.verified(token);
+        } else {
+            let Identity { issuer, subject, audience } = admission.identity();
+            let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            self.record.issuer = said(issuer);
+            self.record.subject = said(subject);
+            self.record.audience = said(audience);
+        }
+        self.record.rule = admission.rule().map(str::to_owned);
         self.record.service_account = Some(admission.service_account().name.clone());
         self.record.agent = admission.service_account().is_agent;
     }
@@ -169,6 +177,7 @@ impl Journey {
         self.record.code = Some(refusal.code);
         self.record.bytes_out = answer.body().size_hint().exact().unwrap_or_default();
         self.record.detail = refusal.detail;
+        self.record.aborted = refusal.is_to_nobody;
         if !refusal.missed.is_empty() {
             self.record.missed = refusal.missed;
         }

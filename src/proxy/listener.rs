@@ -12,11 +12,13 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
+use super::refusal::Refusal;
 use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
-use super::{ListenerSpec, Origin, Proxy};
+use super::{ListenerSpec, Origin, Proxy, trace};
 use crate::shutdown::Watcher;
 use crate::tasks;
+use crate::telemetry::{Code, Door, RequestOutcome};
 
 /// A bound listener. Nothing is accepted before [`Listener::run`].
 #[derive(Debug)]
@@ -65,11 +67,13 @@ impl Listener {
             };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 debug!(listener = self.spec.name(), "connection refused: too many");
+                proxy.turn_away(&stream);
                 continue;
             };
             let origin = Origin {
                 listener: self.spec.name(),
                 is_loopback: self.spec.is_loopback(),
+                is_ambient: self.spec.is_ambient,
                 hosts: Arc::clone(&self.hosts),
                 public_url: self.public_url.clone(),
                 peer,
@@ -81,6 +85,31 @@ impl Listener {
                 drop(place);
             });
         }
+    }
+}
+
+impl Proxy {
+    /// Tells a connection for which there is no place that there is none. The answer fits into an
+    /// empty socket, so that nobody waits; what the caller sent is not read.
+    fn turn_away(&self, stream: &Stream) {
+        let request_id = trace::random_hex::<16>();
+        let answer = Refusal::new(Code::Overloaded).closing().answer(&request_id, false);
+        let (head, body) = answer.into_parts();
+        let mut text = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+        for (name, value) in &head.headers {
+            text.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+        }
+        text.extend(b"\r\n");
+        text.extend(body.into_own());
+        stream.write_once(&text);
+        self.metrics.request_ended(&RequestOutcome {
+            door: Door::None,
+            rule: None,
+            service_account: None,
+            code: Some(Code::Overloaded),
+            total: Duration::ZERO,
+            overhead: Duration::ZERO,
+        });
     }
 }
 

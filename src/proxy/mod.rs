@@ -41,7 +41,7 @@ pub use token_door::{Issues, TokenDoor};
 
 use crate::broker::Broker;
 use crate::clock::Clock;
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::octopus::{Upstream, UpstreamPool};
 use crate::telemetry::{AuditLog, Code, Metrics};
 use answer_body::AnswerBody;
@@ -83,6 +83,8 @@ pub struct Recorder {
 struct Origin {
     listener: String,
     is_loopback: bool,
+    /// Whether a request without credential acts as the broker itself.
+    is_ambient: bool,
     /// Names under which a loopback listener may be asked.
     hosts: Arc<[String]>,
     /// Under which callers know the listener, if not under their `Host`.
@@ -116,6 +118,11 @@ impl Proxy {
         }
     }
 
+    /// The virtual directory of Octopus, which is ours too; empty at the root.
+    pub fn path_prefix(&self) -> &str {
+        self.upstream.path_prefix()
+    }
+
     /// One request, from its head to the head of its answer.
     async fn serve(
         self: &Arc<Self>,
@@ -146,6 +153,12 @@ impl Proxy {
         }
     }
 
+    /// Waits for room in the log: a request that can't be written down is not served.
+    async fn log_room(&self) -> Result<(), Refusal> {
+        let room = tokio::time::timeout(limits::LOG_WAIT, self.audit.room()).await;
+        room.map_err(|_| Refusal::new(Code::Overloaded).with_detail("nobody reads the log"))
+    }
+
     /// Judges a request and, if nothing is against it, answers or forwards it. A body that was not begun to be
     /// sent stays with the caller.
     async fn pass(
@@ -155,6 +168,7 @@ impl Proxy {
         origin: &Origin,
         journey: &mut Journey,
     ) -> Result<Outcome, Refusal> {
+        self.log_room().await?;
         journey.take_place(&self.places)?;
         self.check_head(&head, origin)?;
         let prefix = self.upstream.path_prefix();
@@ -163,7 +177,7 @@ impl Proxy {
             return Ok(Outcome::Ours(answer));
         }
         let intake = self.take_in(&head, journey)?;
-        let admission = self.admit(&intake, journey).await?;
+        let admission = self.admit(&intake, origin.is_ambient, journey).await?;
         let outgoing = Outgoing { head, intake, admission };
         self.forward(outgoing, body, journey).await.map(Outcome::Forwarded)
     }

@@ -33,6 +33,8 @@ pub(super) struct Refusal {
     closes: bool,
     /// Whether the answer is one of a token endpoint.
     is_oauth_error: bool,
+    /// Whether the caller has most likely gone away.
+    pub(super) is_to_nobody: bool,
 }
 
 impl Refusal {
@@ -44,6 +46,7 @@ impl Refusal {
             retry_after: None,
             closes: false,
             is_oauth_error: false,
+            is_to_nobody: false,
         }
     }
 
@@ -59,6 +62,12 @@ impl Refusal {
 
     pub(super) const fn closing(mut self) -> Self {
         self.closes = true;
+        self
+    }
+
+    /// The body broke off: either its framing is wrong, or the caller has gone.
+    pub(super) const fn gone(mut self) -> Self {
+        self.is_to_nobody = true;
         self
     }
 

@@ -83,6 +83,16 @@ impl Socket {
     }
 }
 
+impl Stream {
+    /// Writes what the socket takes at once; for a connection that is given up.
+    pub(super) fn write_once(&self, bytes: &[u8]) {
+        let _ = match self {
+            Self::Tcp(stream) => stream.try_write(bytes),
+            Self::Unix(stream) => stream.try_write(bytes),
+        };
+    }
+}
+
 /// Removes a socket's file that nobody listens on any more: what a killed process left behind.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };

@@ -9,6 +9,8 @@ use std::path::PathBuf;
 pub struct ListenerSpec {
     /// Where.
     pub bind: Bind,
+    /// Whether a request without credential acts as the broker itself.
+    pub is_ambient: bool,
     /// Names, beside loopback ones, under which a loopback listener may be asked.
     pub hosts: Vec<String>,
     /// The URL under which callers know it, virtual directory included, if not by their `Host`.
@@ -30,6 +32,10 @@ pub enum Bind {
 }
 
 impl ListenerSpec {
+    /// A plain listener on an address.
+    pub const fn local(address: SocketAddr) -> Self {
+        Self { bind: Bind::Tcp(address), is_ambient: false, hosts: Vec::new(), public_url: None }
+    }
     /// A label in logs and metrics.
     pub fn name(&self) -> String {
         self.bind.to_string()

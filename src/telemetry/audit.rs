@@ -4,6 +4,7 @@
 //! holds a token (only the beginning of its hash), nor the query of the request's target, where
 //! API keys and tokens are at home.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -112,9 +113,19 @@ pub struct Missed {
     pub actual: String,
 }
 
+/// Which requests get a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audited {
+    /// Every one: the only choice while serving.
+    All,
+    /// Those that the broker itself refused or failed: for a command whose own output counts.
+    Refusals,
+}
+
 /// Writes the line per request.
 #[derive(Debug, Clone)]
 pub struct AuditLog {
+    audited: Audited,
     sink: Sink,
     format: Format,
     clock: Arc<dyn Clock>,
@@ -123,11 +134,26 @@ pub struct AuditLog {
 impl AuditLog {
     /// A log that writes to `sink`; each line bears the time of `clock` at which it is written.
     pub fn new(sink: Sink, format: Format, clock: Arc<dyn Clock>) -> Self {
-        Self { sink, format, clock }
+        Self { audited: Audited::All, sink, format, clock }
+    }
+
+    /// The same log, of these requests only.
+    #[must_use]
+    pub fn of(mut self, audited: Audited) -> Self {
+        self.audited = audited;
+        self
+    }
+
+    /// Returns when there is room for the lines of further requests.
+    pub async fn room(&self) {
+        self.sink.room().await;
     }
 
     /// Writes one line, in the pretty form with one more for each rule that missed.
     pub fn write(&self, record: &AuditRecord) {
+        if self.audited == Audited::Refusals && record.code.is_none() {
+            return;
+        }
         let time = timestamp(self.clock.now());
         self.sink.line(&match self.format {
             Format::Json => json(&time, record),
@@ -208,8 +234,21 @@ fn without_query(path: &str) -> &str {
     path.split(['?', '#']).next().unwrap_or_default()
 }
 
+/// A caller may put a key or a token into a path; the log is no place for it.
+pub(super) fn without_secrets(path: &str) -> Cow<'_, str> {
+    let looks_secret = |segment: &str| {
+        (segment.len() >= 20 && segment.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("API-")))
+            || (segment.len() >= 40 && segment.contains("eyJ"))
+    };
+    if !path.split('/').any(looks_secret) {
+        return path.into();
+    }
+    let segments = path.split('/').map(|it| if looks_secret(it) { "[secret]" } else { it });
+    segments.collect::<Vec<_>>().join("/").into()
+}
+
 fn path_alone<S: Serializer>(path: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(without_query(path))
+    serializer.serialize_str(&without_secrets(without_query(path)))
 }
 
 #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

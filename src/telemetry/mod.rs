@@ -25,7 +25,7 @@ mod tests;
 use std::error::Error;
 use std::iter;
 
-pub use audit::{AuditLog, AuditRecord, Missed};
+pub use audit::{AuditLog, AuditRecord, Audited, Missed};
 pub use code::Code;
 pub use logging::{Format, Level, UnknownLevel, subscriber};
 pub use metrics::{InFlight, Labels, Metrics, OpenConnection};

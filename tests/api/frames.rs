@@ -253,7 +253,6 @@ async fn bare_line_feeds_are_refused_or_mended() {
 #[tokio::test]
 async fn an_upgrade_is_not_passed_on_and_what_follows_is_the_next_request() {
     let world = World::start().await;
-    let job = world.job();
     let mut wire = world.wire().await;
 
     for upgrade in ["websocket", "h2c", "TLS/1.0"] {
@@ -267,7 +266,6 @@ async fn an_upgrade_is_not_passed_on_and_what_follows_is_the_next_request() {
         let request = world.one_request();
         assert_eq!((request.header("upgrade"), request.header("http2-settings")), (None, None));
     }
-    drop(job);
     world.close().await;
 }
 

@@ -153,7 +153,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn one_connection_more_than_the_limit_is_closed_and_a_freed_place_serves() {
+async fn one_connection_more_than_the_limit_is_turned_away_and_a_freed_place_serves() {
     let world = World::limited("connections: 2").await;
     let request = "GET /api HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut kept = Vec::new();
@@ -164,7 +164,11 @@ async fn one_connection_more_than_the_limit_is_closed_and_a_freed_place_serves()
         kept.push(wire);
     }
 
-    assert!(world.wire().await.closes().await);
+    let mut beyond = world.wire().await;
+    let reply = beyond.answer().await;
+    assert_eq!((reply.status, reply.header("octobroker-error")), (503, Some("overloaded")));
+    assert!(reply.header("retry-after").is_some());
+    assert!(beyond.closes().await);
     for wire in &mut kept {
         wire.write(request).await;
         assert_eq!(wire.answer().await.status, 200, "what is served already is not lost");

@@ -13,6 +13,7 @@ mod forge;
 mod world;
 
 mod algorithms;
+mod ambient;
 mod answers;
 mod api_keys;
 mod caches;

@@ -12,6 +12,8 @@ mod process;
 mod world;
 
 mod commands;
+mod execs;
+mod identities;
 mod serves;
 mod signals;
 mod transfers;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ use std::time::Duration;
 pub(crate) struct Process {
     child: Child,
     heard: Arc<Mutex<String>>,
+    /// Open as long as the process is watched, so that nothing breaks: it only fills.
+    #[expect(dead_code, reason = "held for its drop")]
+    unread: Option<ChildStderr>,
 }
 
 /// How a program ended.
@@ -52,6 +55,20 @@ pub(crate) async fn until<T>(what: &str, find: impl AsyncFn() -> Option<T>) -> T
 }
 
 impl Process {
+    /// Starts it, and reads what it says until it says where it serves; not a byte more.
+    pub(crate) fn start_half_heard(arguments: &[&str], folder: &Path) -> Self {
+        let mut command = command(arguments, &[], folder);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let (mut heard, mut byte) = (Vec::new(), [0]);
+        while !(heard.ends_with(b"\n") && String::from_utf8_lossy(&heard).contains("\"serving\"")) {
+            stderr.read_exact(&mut byte).unwrap();
+            heard.extend(byte);
+        }
+        let heard = Arc::new(Mutex::new(String::from_utf8(heard).unwrap()));
+        Self { child, heard, unread: Some(stderr) }
+    }
+
     pub(crate) fn start(arguments: &[&str], folder: &Path) -> Self {
         let mut command = command(arguments, &[], folder);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -65,7 +82,7 @@ impl Process {
                 listener.lock().unwrap().push_str(&text);
             }
         });
-        Self { child, heard }
+        Self { child, heard, unread: None }
     }
 
     /// What it said on stderr so far.

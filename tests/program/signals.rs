@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::process::until;
-use crate::world::{World, get};
+use crate::process::{Process, until};
+use crate::world::{World, get, serving};
 
 impl World {
     /// An upload of 300,000 bytes, a third of it sent and read.
@@ -96,5 +96,23 @@ async fn a_hang_up_stops_nothing() {
     }
 
     assert!(world.process.is_running());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_stops_neither_requests_nor_signals() {
+    let mut world = World::start("unheard-log", "").await;
+    let arguments = ["serve", "--config", &world.config];
+    world.process = Process::start_half_heard(&arguments, world.folder.path());
+    [world.address, world.admin] = serving(&world.process).unwrap();
+
+    // A pipe holds 64 KiB, which is some eighty lines.
+    for _ in 0..300 {
+        assert_eq!(world.asked().await, 200);
+    }
+
+    assert_eq!(get(world.admin, "/livez").await.unwrap().status(), 200);
+    world.process.signal("TERM");
+    assert_eq!(world.process.ended().await, Some(0));
     world.close().await;
 }

@@ -81,7 +81,7 @@ impl World {
 }
 
 /// The addresses of the line that says so: of the first listener, and of the admin listener.
-fn serving(process: &Process) -> Option<[SocketAddr; 2]> {
+pub(crate) fn serving(process: &Process) -> Option<[SocketAddr; 2]> {
     let heard = process.heard();
     let line = heard.lines().find(|line| line.contains("\"serving\""))?;
     let line: serde_json::Value = serde_json::from_str(line).ok()?;

@@ -113,8 +113,7 @@ fn the_keys_at_the_top_are_known() {
             "1:1: octopuss",
             "unknown key; did you mean `octopus`?",
         ),
-        ("ambient: {}", "1:1: ambient", "unknown key; known here are octopus, listeners"),
-        ("unix: {}", "1:1: unix", "unknown key"),
+        ("unix: {}", "1:1: unix", "unknown key; known here are octopus, listeners"),
         ("service-accounts: {}", "1:1: service-accounts", "did you mean `service_accounts`?"),
         ("\"x\\e[2J\": 1", "1:1: \"x\\u{1b}[2J\"", "unknown key"),
     ]);

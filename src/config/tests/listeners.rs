@@ -77,7 +77,7 @@ fn a_listener_is_a_map_with_known_keys() {
         (
             "listeners: [{bind: '127.0.0.1:1', tls: {}}]",
             "1:35: listeners[0].tls",
-            "unknown key; known here are bind, mode, hosts, public_url, plaintext",
+            "unknown key; known here are bind, mode, ambient, hosts, public_url, plaintext",
         ),
         (
             "listeners: [{bind: '127.0.0.1:1', host: [a]}]",

@@ -1,6 +1,7 @@
 //! Broken configurations: where each problem stands, and what it says.
 
 mod accounts;
+mod ambient;
 mod claims;
 mod document;
 mod expansion;

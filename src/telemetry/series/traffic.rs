@@ -102,7 +102,9 @@ impl RequestSeries {
             }
         }
         for (rule, account) in &labels.rules {
-            self.total(rule, Door::Bearer, account, "ok");
+            for code in AFTER_A_RULE {
+                self.total(rule, Door::Bearer, account, code);
+            }
         }
         for door in Door::ALL {
             self.durations.with_label_values(&[door.as_str()]);
@@ -113,6 +115,21 @@ impl RequestSeries {
         }
     }
 }
+
+/// How a request ends that a rule has admitted.
+const AFTER_A_RULE: [&str; 11] = [
+    "ok",
+    Code::BadRequest.as_str(),
+    Code::RequestNotAllowed.as_str(),
+    Code::RequestTimeout.as_str(),
+    Code::Internal.as_str(),
+    Code::ExchangeRefused.as_str(),
+    Code::ExchangeFailed.as_str(),
+    Code::ExchangeUnavailable.as_str(),
+    Code::UpstreamUnreachable.as_str(),
+    Code::UpstreamInvalid.as_str(),
+    Code::UpstreamTimeout.as_str(),
+];
 
 /// Octopus's answers to forwarded requests.
 pub(in crate::telemetry) struct UpstreamSeries {

@@ -19,6 +19,14 @@ impl TemporaryFile {
         Self(path)
     }
 
+    /// Puts other content in its place, at once.
+    pub(crate) fn replace(&self, content: impl AsRef<[u8]>) {
+        let new = self.0.with_extension("new");
+        fs::write(&new, content).unwrap();
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::rename(&new, &self.0).unwrap();
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.0
     }

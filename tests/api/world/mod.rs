@@ -19,7 +19,7 @@ use emulator::{Issuer, Octopus, OctopusBuilder, ServiceAccount};
 use octobroker::app::{App, Surroundings};
 use octobroker::clock::ManualClock;
 use octobroker::config;
-use octobroker::telemetry::{Captured, Format, Sink};
+use octobroker::telemetry::{Audited, Captured, Format, Sink};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -124,6 +124,8 @@ impl World {
             clock: Arc::clone(&self.clock) as _,
             sink: self.sink.clone(),
             format: Format::Json,
+            audited: Audited::All,
+            environment: &|_| None,
         };
         let app = App::bind(config, surroundings).await.unwrap();
         let (address, admin) = (app.addresses()[0], app.admin_address());

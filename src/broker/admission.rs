@@ -1,0 +1,143 @@
+//! The outcome of judging a credential.
+
+use std::sync::Arc;
+
+use crate::ambient::OwnToken;
+use crate::clock::Clock;
+use crate::identity::{IdToken, VerifiedToken, VerifyError};
+use crate::octopus::{ApiKey, ServiceAccount};
+use crate::telemetry::{Code, Missed};
+
+/// The proof that a request may go to Octopus: this identity, by this rule, as this service
+/// account.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    pub(super) caller: Caller,
+    /// `None` for the broker's own identity, which no rule judges.
+    pub(super) rule: Option<String>,
+    pub(super) service_account: Arc<ServiceAccount>,
+    /// True if a stand-in was presented, which may outlive the ID token.
+    pub(super) is_stand_in: bool,
+}
+
+/// Whose request it is.
+#[derive(Debug, Clone)]
+pub(super) enum Caller {
+    /// A workload's, by its ID token.
+    Workload { id_token: IdToken, token: Arc<VerifiedToken> },
+    /// The broker's own, by the ID token that its platform gave it.
+    Itself(Arc<OwnToken>),
+    /// The broker's own, where the service account has an API key and needs no identity.
+    KeyHolder,
+}
+
+/// An identity, by which Octopus judges an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// `iss`
+    pub issuer: &'a str,
+    /// `sub`
+    pub subject: &'a str,
+    /// The audience that the service account wants.
+    pub audience: &'a str,
+}
+
+impl Admission {
+    /// The verified token of a workload.
+    pub fn token(&self) -> Option<&VerifiedToken> {
+        match &self.caller {
+            Caller::Workload { token, .. } => Some(token),
+            Caller::Itself(_) | Caller::KeyHolder => None,
+        }
+    }
+
+    /// Who it is, as Octopus judges; empty where nothing is exchanged.
+    pub fn identity(&self) -> Identity<'_> {
+        match &self.caller {
+            Caller::Workload { token, .. } => Identity {
+                issuer: token.issuer(),
+                subject: token.subject(),
+                audience: token.audience(),
+            },
+            Caller::Itself(own) => Identity {
+                issuer: own.issuer(),
+                subject: own.subject(),
+                audience: self.service_account.audience.as_deref().unwrap_or_default(),
+            },
+            Caller::KeyHolder => Identity { issuer: "", subject: "", audience: "" },
+        }
+    }
+
+    /// The rule that matched.
+    pub fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
+    }
+
+    /// Whom the request is made as.
+    pub fn service_account(&self) -> &ServiceAccount {
+        &self.service_account
+    }
+
+    /// The API key that is used instead of exchanges, if the account has one.
+    pub(super) fn api_key(&self) -> Option<&ApiKey> {
+        self.service_account.api_key.as_ref()
+    }
+
+    /// What is exchanged.
+    pub(super) fn id_token(&self) -> Option<&IdToken> {
+        match &self.caller {
+            Caller::Workload { id_token, .. } => Some(id_token),
+            Caller::Itself(own) => Some(own.id_token()),
+            Caller::KeyHolder => None,
+        }
+    }
+
+    /// False once the ID token has expired: Octopus would refuse it.
+    pub(super) fn is_exchangeable(&self, clock: &dyn Clock) -> bool {
+        let now = clock.unix_seconds();
+        match &self.caller {
+            Caller::Workload { token, .. } => token.is_live_at(now),
+            Caller::Itself(own) => own.is_live_at(now),
+            Caller::KeyHolder => false,
+        }
+    }
+}
+
+/// Why there is no admission.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmissionError {
+    /// The token is not believed.
+    #[error("the ID token is refused")]
+    Refused {
+        /// The operator's name of the issuer that the token claims to be from.
+        issuer: Option<String>,
+        /// Why.
+        #[source]
+        error: VerifyError,
+    },
+    /// The token is genuine, but no rule matches.
+    #[error("no rule matches the ID token")]
+    NoRule {
+        /// Whose token it is.
+        token: Arc<VerifiedToken>,
+        /// For each rule that was tried, the first condition that failed.
+        missed: Vec<Missed>,
+    },
+    /// A fault of this program: configuration checks that every rule's account is there.
+    #[error("the rule {rule} names a service account that is not there")]
+    NoAccount {
+        /// The rule.
+        rule: String,
+    },
+}
+
+impl AdmissionError {
+    /// The word for it.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Refused { error, .. } => error.code(),
+            Self::NoRule { .. } => Code::NoRuleMatched,
+            Self::NoAccount { .. } => Code::Internal,
+        }
+    }
+}

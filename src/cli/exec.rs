@@ -1,0 +1,235 @@
+//! `octobroker exec -- COMMAND`: the broker around one command, for as long as that runs.
+//!
+//! The command finds a stand-in under every name that Octopus's tools read, and no key of anybody.
+//! The stand-in is worth nothing but at this broker's port, and nothing when the command has ended.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+
+use super::identity::ambient_exit;
+use super::sidecar::{Role, SidecarFlags};
+use super::token::exchange_exit;
+use super::{Environment, Exit, complain};
+use crate::ambient::AmbientIdentity;
+use crate::app::{App, StartError};
+use crate::broker::{Broker, OwnIdentityError};
+use crate::config::Config;
+use crate::secret::Secret;
+use crate::tasks;
+use crate::telemetry::error_chain;
+
+/// Runs a command with an Octopus credential that is none.
+#[derive(Debug, Args)]
+pub(super) struct ExecFlags {
+    #[command(flatten)]
+    sidecar: SidecarFlags,
+    /// Remove the platform's own token variables from the command's environment as well, so that
+    /// it can't get an ID token past the broker.
+    #[arg(long)]
+    isolate: bool,
+    /// Write a line of log for each request, not only for those that were refused.
+    #[arg(long, short)]
+    verbose: bool,
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// Names under which Octopus's tools look for the server.
+const URL_VARIABLES: [&str; 3] = ["OCTOPUS_URL", "OCTOPUS_SERVER_URL", "OCTOPUS_CLI_SERVER"];
+
+/// Names under which Octopus's tools look for a credential.
+const KEY_VARIABLES: [&str; 5] = [
+    "OCTOPUS_API_KEY",
+    "OCTOPUS_APIKEY",
+    "OCTOPUS_ACCESS_TOKEN",
+    "OCTOPUS_CLI_API_KEY",
+    "OCTOPUS_DEPLOY_API_KEY",
+];
+
+/// Everything else of the environment that tells of a credential, or configures the broker.
+const REMOVED_VARIABLES: [&str; 4] =
+    ["OCTOPUS_CLI_USERNAME", "OCTOPUS_CLI_PASSWORD", "OCTOPUS_ID_TOKEN", "OCTOPUS_ID_TOKEN_FILE"];
+
+/// The broker's own variables begin so.
+const OWN_PREFIX: &str = "OCTOBROKER_";
+
+/// What is passed on to the command.
+const PASSED: [(SignalKind, Signal); 6] = [
+    (SignalKind::terminate(), Signal::TERM),
+    (SignalKind::interrupt(), Signal::INT),
+    (SignalKind::hangup(), Signal::HUP),
+    (SignalKind::quit(), Signal::QUIT),
+    (SignalKind::user_defined1(), Signal::USR1),
+    (SignalKind::user_defined2(), Signal::USR2),
+];
+
+/// How long requests may take to end when the command has.
+const DRAIN: Duration = Duration::from_secs(2);
+
+impl ExecFlags {
+    pub(super) fn load(
+        &self,
+        environment: Environment<'_>,
+    ) -> Result<Config, crate::config::ConfigError> {
+        let mut config = self.sidecar.load(Role::Runs, environment)?;
+        config.limits.drain = config.limits.drain.min(DRAIN);
+        Ok(config)
+    }
+
+    pub(super) const fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Runs the command to its end, with the broker beside it.
+    pub(super) async fn run(self, app: App) -> Exit {
+        let broker = app.broker();
+        // The broker dies with whoever started it; what it lent is then worth nothing.
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+        let Some(address) = app.addresses().first().copied() else {
+            complain("octobroker: exec needs a TCP listener in the configuration");
+            return Exit::Configuration;
+        };
+        let url = format!("http://{address}{}", app.path_prefix());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tasks::spawn(app.run(async { drop(stopped.await) }, std::future::pending()));
+        let exit = match lend(&broker).await {
+            Ok(stand_in) => self.run_with(&url, &stand_in).await,
+            Err(exit) => exit,
+        };
+        drop(stop);
+        // The command's outcome stands; how the broker ended changes nothing of it.
+        let _ = serving.await;
+        exit
+    }
+
+    async fn run_with(self, url: &str, stand_in: &Secret) -> Exit {
+        let Some((program, arguments)) = self.command.split_first() else {
+            return Exit::Failure;
+        };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        self.prepare(&mut command, url, stand_in);
+        // Before the command starts: no signal may be lost in between.
+        let signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                complain(&format!("octobroker: can't listen for signals: {error}"));
+                return Exit::Failure;
+            }
+        };
+        match command.spawn() {
+            Ok(child) => signals.pass_to(child).await,
+            Err(error) => {
+                complain(&format!("octobroker: can't run {}: {error}", program.display()));
+                let is_missing = error.kind() == io::ErrorKind::NotFound;
+                Exit::Child(if is_missing { 127 } else { 126 })
+            }
+        }
+    }
+
+    /// The command's environment: ours, without keys, with the stand-in.
+    fn prepare(&self, command: &mut Command, url: &str, stand_in: &Secret) {
+        for (name, _) in inherited() {
+            let text = name.to_string_lossy();
+            let is_secret = REMOVED_VARIABLES.contains(&text.as_ref())
+                || (self.isolate && AmbientIdentity::SECRET_VARIABLES.contains(&text.as_ref()));
+            if text.starts_with(OWN_PREFIX) || is_secret {
+                command.env_remove(&name);
+            }
+        }
+        for name in URL_VARIABLES {
+            command.env(name, url);
+        }
+        for name in KEY_VARIABLES {
+            command.env(name, stand_in.expose());
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a child inherits all of the environment")]
+fn inherited() -> std::env::VarsOs {
+    std::env::vars_os()
+}
+
+/// Makes sure that the identity works, before anything is run with it, and makes the stand-in.
+async fn lend(broker: &Arc<Broker>) -> Result<Secret, Exit> {
+    let admission = broker.admit_itself().await.map_err(|error| {
+        complain(&format!("octobroker: {}", error_chain(&error)));
+        identity_exit(&error)
+    })?;
+    broker.credential(&admission).await.map_err(|failure| {
+        complain(&format!("octobroker: {}", error_chain(&*failure.error)));
+        exchange_exit(&failure.error)
+    })?;
+    broker.issue_own_stand_in().map_err(|error| {
+        complain(&format!("octobroker: {error}"));
+        Exit::Failure
+    })
+}
+
+/// 6 without an identity, 5 when its platform can't be reached.
+fn identity_exit(error: &OwnIdentityError) -> Exit {
+    match error {
+        OwnIdentityError::None => Exit::NoIdentity,
+        OwnIdentityError::Ambient(error) => ambient_exit(error),
+    }
+}
+
+/// 6 or 5 as above, or 1, when the app can't start.
+pub(super) fn start_exit(error: &StartError) -> Exit {
+    match error {
+        StartError::Ambient(error) => ambient_exit(error),
+        StartError::Bind { .. } | StartError::Metrics(_) => Exit::Failure,
+    }
+}
+
+/// The signals that are passed on.
+struct Signals(Vec<(tokio::signal::unix::Signal, Signal)>);
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        let listened = PASSED.map(|(kind, number)| signal(kind).map(|signal| (signal, number)));
+        listened.into_iter().collect::<io::Result<Vec<_>>>().map(Self)
+    }
+
+    /// Passes signals on until the command ends.
+    async fn pass_to(mut self, mut child: Child) -> Exit {
+        let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        loop {
+            tokio::select! {
+                ended = child.wait() => return ended.map_or(Exit::Failure, outcome),
+                number = self.next() => if let Some(pid) = pid {
+                    // It may have ended in this very moment.
+                    let _ = kill_process(pid, number);
+                },
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Signal {
+        let signals = self.0.iter_mut().map(|(signal, number)| {
+            Box::pin(async {
+                signal.recv().await;
+                *number
+            })
+        });
+        futures_util::future::select_all(signals).await.0
+    }
+}
+
+/// The command's code, or 128 and the number of the signal that killed it.
+fn outcome(status: ExitStatus) -> Exit {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Exit::Child(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
+}

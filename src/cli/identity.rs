@@ -1,0 +1,71 @@
+//! What `token` and `doctor` do alike: the sidecar's identity, outside of any server.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use super::{Environment, Exit, complain};
+use crate::ambient::{AmbientError, AmbientIdentity, AmbientSurroundings};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::http_client::TlsRoots;
+use crate::octopus::{OctopusExchange, ServiceAccount, Upstream};
+use crate::telemetry::{Labels, Metrics};
+
+/// The parts of an exchange with the sidecar's own identity.
+pub(super) struct Parts {
+    pub(super) upstream: Upstream,
+    pub(super) account: ServiceAccount,
+    /// The name of the identity's source, or why there is none.
+    pub(super) ambient: Result<AmbientIdentity, AmbientError>,
+    pub(super) exchange: OctopusExchange,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// Takes the parts out of a configuration; says what is missing, and with which code to end.
+pub(super) fn parts(config: Config, environment: Environment<'_>) -> Result<Parts, Exit> {
+    let Some(ambient) = config.ambient else {
+        complain(
+            "octobroker: the configuration gives the broker no identity of its own; write the \
+             section `ambient:`, or use --octopus-url and --service-account",
+        );
+        return Err(Exit::NoIdentity);
+    };
+    let mut accounts = config.service_accounts.into_iter();
+    let Some(account) = accounts.find(|account| account.name == ambient.service_account) else {
+        return Err(Exit::Configuration);
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let Ok(metrics) = Metrics::new(&Labels::default()) else { return Err(Exit::Failure) };
+    let surroundings = AmbientSurroundings {
+        environment,
+        clock: Arc::clone(&clock),
+        tls_roots: TlsRoots::system(),
+        exists: &|path| path.exists(),
+    };
+    let audience = account.audience.as_deref().unwrap_or_default();
+    let found = AmbientIdentity::find(&ambient.source, audience, surroundings);
+    let exchange = OctopusExchange::new(
+        &config.upstream,
+        config.limits.exchange_timeout,
+        Arc::clone(&clock),
+        Arc::new(metrics),
+    );
+    Ok(Parts { upstream: config.upstream, account, ambient: found, exchange, clock })
+}
+
+/// Runs a command's work to its end.
+pub(super) fn block_on(work: impl Future<Output = Exit>) -> Exit {
+    match Runtime::new() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            complain(&format!("octobroker: can't start: {error}"));
+            Exit::Failure
+        }
+    }
+}
+
+/// 6 without an identity, 5 when its platform can't be reached.
+pub(super) fn ambient_exit(error: &AmbientError) -> Exit {
+    if error.is_missing_identity() { Exit::NoIdentity } else { Exit::Unreachable }
+}

@@ -1,0 +1,220 @@
+//! The command line. Results go to stdout, all else to stderr; no secret is ever an argument.
+
+mod doctor;
+mod exec;
+mod identity;
+mod ready;
+mod serve;
+mod sidecar;
+mod token;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde_json::json;
+
+use doctor::DoctorFlags;
+use exec::ExecFlags;
+use ready::ReadyFlags;
+use sidecar::{Role, SidecarFlags};
+use token::TokenFlags;
+
+use crate::config::{self, Config, ConfigError};
+
+/// A token-exchange sidecar and OIDC broker for Octopus Deploy.
+#[derive(Debug, Parser)]
+#[command(name = "octobroker", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve API requests until SIGTERM or SIGINT; a second signal stops at once.
+    Serve(SidecarFlags),
+    /// Run a command with a key that is worth nothing elsewhere, and the broker beside it.
+    Exec(Box<ExecFlags>),
+    /// Check the configuration, without any network, and say what is wrong where.
+    Check {
+        #[command(flatten)]
+        config: ConfigFlag,
+        /// How to say it.
+        #[arg(long, value_enum, default_value_t = Output::Human)]
+        output: Output,
+    },
+    /// Print an Octopus access token of the broker's own identity, for those who must hold one.
+    Token(Box<TokenFlags>),
+    /// Go the whole way from the platform's ID token to Octopus once, and say where it ends.
+    Doctor(Box<DoctorFlags>),
+    /// Ask a running broker whether it is ready: for container health checks.
+    Healthcheck(ReadyFlags),
+    /// Wait until a running broker is ready.
+    Wait {
+        #[command(flatten)]
+        ready: ReadyFlags,
+        /// How long, at most.
+        #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
+        timeout: Duration,
+    },
+    /// Print the version.
+    Version {
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Output::Human)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigFlag {
+    /// The configuration file [default: `$OCTOBROKER_CONFIG`, `./octobroker.yaml`,
+    /// `/etc/octobroker/octobroker.yaml`]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    Human,
+    Json,
+}
+
+/// How a command ended. clap itself ends with 2 on wrong usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0
+    Ok,
+    /// 1
+    Failure,
+    /// 3: the configuration can't be used.
+    Configuration,
+    /// 4: refused, by a rule or by Octopus.
+    Refused,
+    /// 5: Octopus or an issuer can't be reached, or is broken.
+    Unreachable,
+    /// 6: no identity was found.
+    NoIdentity,
+    /// 7: the broker is not ready.
+    NotReady,
+    /// What the command that was run ended with.
+    Child(u8),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Ok => Self::SUCCESS,
+            Exit::Failure => Self::FAILURE,
+            Exit::Configuration => Self::from(3),
+            Exit::Refused => Self::from(4),
+            Exit::Unreachable => Self::from(5),
+            Exit::NoIdentity => Self::from(6),
+            Exit::NotReady => Self::from(7),
+            Exit::Child(code) => Self::from(code),
+        }
+    }
+}
+
+/// Looks a variable up.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Runs a command to its end.
+pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
+    match arguments.command {
+        Command::Serve(flags) => match flags.load(Role::Listens, environment) {
+            Ok(config) => serve::serve(config, environment),
+            Err(error) => refuse(&error, Output::Human),
+        },
+        Command::Exec(flags) => match flags.load(environment) {
+            Ok(config) => serve::exec(*flags, config, environment),
+            Err(error) => refuse(&error, Output::Human),
+        },
+        Command::Check { config, output } => match config.load(environment) {
+            Ok(config) => approve(&config, output),
+            Err(error) => refuse(&error, output),
+        },
+        Command::Token(flags) => match flags.load(environment) {
+            Ok(config) => flags.run(config, environment),
+            Err(error) => refuse(&error, Output::Human),
+        },
+        Command::Doctor(flags) => match flags.load(environment) {
+            Ok(config) => flags.run(config, environment),
+            Err(error) => refuse(&error, Output::Human),
+        },
+        Command::Healthcheck(flags) => flags.check(environment),
+        Command::Wait { ready, timeout } => ready.wait(timeout, environment),
+        Command::Version { output } => version(output),
+    }
+}
+
+impl ConfigFlag {
+    fn load(&self, environment: Environment<'_>) -> Result<Config, ConfigError> {
+        let path = config::find(self.config.as_deref(), environment, &|path: &Path| path.exists())?;
+        config::load(&path, environment)
+    }
+}
+
+fn approve(config: &Config, output: Output) -> Exit {
+    let counts = [
+        ("issuers", config.issuers.len()),
+        ("service_accounts", config.service_accounts.len()),
+        ("rules", config.rules.len()),
+    ];
+    if output == Output::Json {
+        let counts: serde_json::Map<_, _> =
+            counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
+        return print(&json!({ "ok": true, "problems": [], "counts": counts }).to_string());
+    }
+    let counts = counts.map(|(name, count)| {
+        let name = name.replace('_', " ");
+        let name = if count == 1 { name.trim_end_matches('s') } else { &name };
+        format!("{count} {name}")
+    });
+    print(&format!("{}: ok ({})", config.path.display(), counts.join(", ")))
+}
+
+fn refuse(error: &ConfigError, output: Output) -> Exit {
+    if output == Output::Json {
+        let problems: Vec<_> = error
+            .problems()
+            .iter()
+            .map(|problem| {
+                json!({
+                    "file": problem.file,
+                    "line": problem.line,
+                    "column": problem.column,
+                    "key": problem.path,
+                    "message": problem.sentence,
+                })
+            })
+            .collect();
+        print(&json!({ "ok": false, "problems": problems }).to_string());
+    } else {
+        complain(&error.to_string());
+    }
+    Exit::Configuration
+}
+
+fn version(output: Output) -> Exit {
+    let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let revision = option_env!("OCTOBROKER_REVISION").unwrap_or("unknown");
+    match output {
+        Output::Human => print(&format!("{name} {version} (revision {revision})")),
+        Output::Json => {
+            print(&json!({ "name": name, "version": version, "revision": revision }).to_string())
+        }
+    }
+}
+
+/// A result. A closed pipe (`octobroker version | head -0`) is nobody's failure.
+fn print(line: &str) -> Exit {
+    let _ = writeln!(std::io::stdout(), "{line}");
+    Exit::Ok
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text.trim_end());
+}

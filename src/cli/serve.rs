@@ -1,0 +1,115 @@
+//! Running an app: log, runtime, signals.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
+use tracing::{error, warn};
+
+use super::exec::{ExecFlags, start_exit};
+use super::{Environment, Exit};
+use crate::app::{App, Surroundings};
+use crate::clock::SystemClock;
+use crate::config::{Config, LogFormat};
+use crate::limits;
+use crate::tasks;
+use crate::telemetry::{Audited, Format, Level, Sink, error_chain, subscriber};
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn serve(config: Config, environment: Environment<'_>) -> Exit {
+    run(config, Audited::All, environment, until_signalled)
+}
+
+/// Runs a command to its end. The command's own output is not to be disturbed: what is logged are
+/// warnings, and requests that were refused.
+pub(super) fn exec(flags: ExecFlags, mut config: Config, environment: Environment<'_>) -> Exit {
+    let audited = if flags.is_verbose() { Audited::All } else { Audited::Refusals };
+    if !flags.is_verbose() {
+        config.log.level = Level::Warn;
+    }
+    run(config, audited, environment, |app| flags.run(app))
+}
+
+/// Builds the app and hands it to `work`.
+fn run<W: Future<Output = Exit>>(
+    config: Config,
+    audited: Audited,
+    environment: Environment<'_>,
+    work: impl FnOnce(App) -> W,
+) -> Exit {
+    let clock = Arc::new(SystemClock::new());
+    let format = format(&config, environment);
+    let sink = Sink::stderr();
+    let log_end = sink.clone();
+    let log = subscriber(format, config.log.level, sink.clone(), Arc::clone(&clock) as _);
+    // Fails only if there is a subscriber already, which then serves.
+    let _ = tracing::subscriber::set_global_default(log);
+    std::panic::set_hook(Box::new(|panic| {
+        // The message may hold anything; the place says enough.
+        let place = panic.location().map(ToString::to_string);
+        error!(place, "a fault of this program: a task panicked");
+    }));
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!(%error, "can't start");
+            return Exit::Failure;
+        }
+    };
+    let exit = runtime.block_on(async {
+        let surroundings = Surroundings { clock, sink, format, audited, environment };
+        match App::bind(config, surroundings).await {
+            Ok(app) => work(app).await,
+            Err(error) => {
+                error!(error = error_chain(&error), "can't start");
+                start_exit(&error)
+            }
+        }
+    });
+    // What was cut must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    log_end.flush(limits::LOG_FLUSH);
+    exit
+}
+
+/// As configured; else for people on a terminal, for machines everywhere else.
+fn format(config: &Config, environment: Environment<'_>) -> Format {
+    let is_terminal = std::io::stderr().is_terminal();
+    match config.log.format {
+        Some(LogFormat::Json) => Format::Json,
+        None if !is_terminal => Format::Json,
+        Some(LogFormat::Pretty) | None => {
+            let is_plain = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
+            Format::Pretty { colour: is_terminal && !is_plain }
+        }
+    }
+}
+
+async fn until_signalled(app: App) -> Exit {
+    let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals.map(signal) else {
+        error!("can't listen for signals");
+        return Exit::Failure;
+    };
+    tasks::spawn(async move {
+        while hangup.recv().await.is_some() {
+            warn!("SIGHUP: this version does not reload its configuration; restart it to apply");
+        }
+    });
+    let (first, second) = (oneshot::channel(), oneshot::channel());
+    tasks::spawn(async move {
+        for told in [first.0, second.0] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            // The app may have ended by itself.
+            let _ = told.send(());
+        }
+    });
+    app.run(async { drop(first.1.await) }, async { drop(second.1.await) }).await;
+    Exit::Ok
+}

@@ -1,0 +1,184 @@
+//! The sidecar's whole configuration as flags or environment: it needs no file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Environment;
+use crate::config::{self, Config, ConfigError};
+
+/// Where the configuration is: a file, or what follows.
+#[derive(Debug, Args)]
+pub(super) struct SidecarFlags {
+    /// The configuration file [default: `$OCTOBROKER_CONFIG`, `./octobroker.yaml`,
+    /// `/etc/octobroker/octobroker.yaml`]
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The Octopus server [default: `$OCTOBROKER_OCTOPUS_URL`, `$OCTOPUS_URL`]
+    #[arg(long, value_name = "URL", conflicts_with = "config")]
+    octopus_url: Option<String>,
+    /// The service account to act as: the GUID that Octopus shows on its OpenID Connect page
+    /// [default: `$OCTOBROKER_SERVICE_ACCOUNT`]
+    #[arg(long, value_name = "GUID", conflicts_with = "config")]
+    service_account: Option<String>,
+    /// The file with the ID token, read again when it changes [default:
+    /// `$OCTOBROKER_TOKEN_FILE`, else what the platform offers]
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    token_file: Option<PathBuf>,
+    /// The audience of the ID token, if the OIDC identity in Octopus has a custom one [default:
+    /// `$OCTOBROKER_AUDIENCE`, else the service account]
+    #[arg(long, conflicts_with = "config")]
+    audience: Option<String>,
+}
+
+/// What a sidecar does with its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Lends it to whoever reaches the loopback listener.
+    Listens,
+    /// Lends it to one command, by a stand-in, on a port of its own.
+    Runs,
+}
+
+impl SidecarFlags {
+    /// The configuration: of the flags and the environment, where they name a service account and
+    /// no file is named; else of the file.
+    pub(super) fn load(
+        &self,
+        role: Role,
+        environment: Environment<'_>,
+    ) -> Result<Config, ConfigError> {
+        let given = |flag: &Option<String>, names: &[&str]| {
+            let of_environment = || names.iter().find_map(|name| set(environment, name));
+            flag.clone().or_else(of_environment)
+        };
+        let account = given(&self.service_account, &["OCTOBROKER_SERVICE_ACCOUNT"]);
+        let names_file = self.config.is_some()
+            || (self.service_account.is_none() && set(environment, "OCTOBROKER_CONFIG").is_some());
+        let Some(account) = account.filter(|_| !names_file) else {
+            let exists = |path: &Path| path.exists();
+            let path = config::find(self.config.as_deref(), environment, &exists)?;
+            return config::load(&path, environment);
+        };
+        let url = given(&self.octopus_url, &["OCTOBROKER_OCTOPUS_URL", "OCTOPUS_URL"]);
+        let token_file = self
+            .token_file
+            .clone()
+            .or_else(|| set(environment, "OCTOBROKER_TOKEN_FILE").map(PathBuf::from));
+        let text = document(&Wanted {
+            url: &url.unwrap_or_default(),
+            account: &account,
+            audience: given(&self.audience, &["OCTOBROKER_AUDIENCE"]),
+            token_file,
+            role,
+        });
+        config::parse(&text, Path::new("flags"), environment)
+    }
+}
+
+struct Wanted<'a> {
+    url: &'a str,
+    account: &'a str,
+    audience: Option<String>,
+    token_file: Option<PathBuf>,
+    role: Role,
+}
+
+/// The same as a document, so that one reader checks both. A quoted JSON text is YAML as well.
+fn document(wanted: &Wanted<'_>) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let audience = wanted
+        .audience
+        .as_deref()
+        .map_or_else(String::new, |audience| format!(", audience: {}", quoted(audience)));
+    let token = wanted.token_file.as_deref().map_or_else(
+        || "detect".to_owned(),
+        |path| format!("{{ file: {} }}", quoted(&path.to_string_lossy())),
+    );
+    let listener = match wanted.role {
+        Role::Listens => "{ bind: '127.0.0.1:8484', ambient: true }",
+        Role::Runs => "{ bind: '127.0.0.1:0' }",
+    };
+    let admin = match wanted.role {
+        Role::Listens => "127.0.0.1:9484",
+        Role::Runs => "127.0.0.1:0",
+    };
+    format!(
+        "octopus: {{ url: {} }}\nservice_accounts: {{ sidecar: {{ id: {}{audience} }} }}\n\
+         ambient: {{ token: {token}, service_account: sidecar }}\nlisteners: [{listener}]\n\
+         admin: {{ bind: '{admin}' }}\n",
+        quoted(wanted.url),
+        quoted(wanted.account),
+    )
+}
+
+/// A variable that holds something.
+fn set(environment: Environment<'_>, name: &str) -> Option<String> {
+    environment(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ambient::TokenSource;
+
+    const ACCOUNT: &str = "5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33";
+
+    fn flags() -> SidecarFlags {
+        SidecarFlags {
+            config: None,
+            octopus_url: None,
+            service_account: None,
+            token_file: None,
+            audience: None,
+        }
+    }
+
+    #[test]
+    fn flags_and_environment_are_a_whole_configuration() {
+        let environment = |name: &str| match name {
+            "OCTOPUS_URL" => Some("https://acme.octopus.app".to_owned()),
+            "OCTOBROKER_SERVICE_ACCOUNT" => Some(ACCOUNT.to_owned()),
+            "OCTOBROKER_TOKEN_FILE" => Some("/run/token \"x\"".to_owned()),
+            _ => None,
+        };
+
+        let config = flags().load(Role::Listens, &environment).unwrap();
+
+        let ambient = config.ambient.unwrap();
+        assert_eq!(ambient.source, TokenSource::File(PathBuf::from("/run/token \"x\"")));
+        assert_eq!(config.service_accounts[0].audience.as_deref(), Some(ACCOUNT));
+        assert!(config.listeners[0].is_ambient);
+        assert!(config.rules.is_empty() && config.issuers.is_empty());
+    }
+
+    #[test]
+    fn flags_win_over_the_environment() {
+        let environment = |name: &str| match name {
+            "OCTOBROKER_OCTOPUS_URL" | "OCTOPUS_URL" => Some("https://other.example".to_owned()),
+            _ => None,
+        };
+        let flags = SidecarFlags {
+            octopus_url: Some("https://acme.octopus.app".to_owned()),
+            service_account: Some(ACCOUNT.to_owned()),
+            audience: Some("octobroker".to_owned()),
+            ..flags()
+        };
+
+        let config = flags.load(Role::Runs, &environment).unwrap();
+
+        assert_eq!(config.upstream.base().as_str(), "https://acme.octopus.app/");
+        assert_eq!(config.service_accounts[0].audience.as_deref(), Some("octobroker"));
+        assert!(!config.listeners[0].is_ambient);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_as_for_a_file() {
+        let flags = SidecarFlags { service_account: Some("Users-21".to_owned()), ..flags() };
+
+        let error = flags.load(Role::Runs, &|_| None).unwrap_err().to_string();
+
+        assert!(error.contains("octopus.url"), "{error}");
+        assert!(error.contains("is the user's id, not the GUID"), "{error}");
+    }
+}

@@ -1,0 +1,76 @@
+//! `ambient:` — the broker's own identity.
+
+use std::path::Path;
+
+use super::problem::Problems;
+use super::reader::{Named, Section, items, refuse, scalar, text};
+use super::rules::configured;
+use super::values::file;
+use super::yaml::{Node, Value};
+use crate::ambient::TokenSource;
+use crate::octopus::ServiceAccount;
+
+/// The keys of this section.
+pub(super) const KEYS: &[&str] = &["token", "service_account"];
+
+/// The keys of `token`, where it is no word.
+pub(super) const TOKEN_KEYS: &[&str] = &["file", "env", "command"];
+
+/// Who the broker is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AmbientConfig {
+    /// Where its ID token comes from.
+    pub source: TokenSource,
+    /// As whom it acts: the name of a configured service account.
+    pub service_account: String,
+}
+
+/// Reads the section.
+pub(super) fn read(
+    node: &Node,
+    accounts: &Named<ServiceAccount>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<AmbientConfig> {
+    let section = Section::open(node, KEYS, problems)?;
+    let source = match section.value("token") {
+        Some(node) => source(node, folder, problems),
+        None => Some(TokenSource::Detect),
+    };
+    let advice = "write the name of one under `service_accounts:`";
+    let account = section.required("service_account", advice, problems);
+    let account =
+        account.and_then(|node| configured(node, &accounts.names, "service_accounts", problems));
+    Some(AmbientConfig { source: source?, service_account: account?.to_owned() })
+}
+
+fn source(node: &Node, folder: &Path, problems: &mut Problems) -> Option<TokenSource> {
+    if let Value::Scalar(_) = node.value {
+        let word = scalar(node, problems)?.text.as_str();
+        let found = TokenSource::named(word);
+        if found.is_none() {
+            let names = TokenSource::NAMES.join(", ");
+            let sentence = format!(
+                "must be one of {names}, or `{{ file: … }}`, `{{ env: NAME }}`, `{{ command: [ … ] }}`"
+            );
+            refuse(node, sentence, problems);
+        }
+        return found;
+    }
+    let section = Section::open(node, TOKEN_KEYS, problems)?;
+    match (section.value("file"), section.value("env"), section.value("command")) {
+        (Some(node), None, None) => file(node, folder, problems).map(TokenSource::File),
+        (None, Some(node), None) => {
+            text(node, problems).map(|name| TokenSource::Environment(name.to_owned()))
+        }
+        (None, None, Some(node)) => {
+            let words = items(node, problems)?;
+            let words = words.iter().map(|node| text(node, problems).map(str::to_owned));
+            words.collect::<Option<Vec<_>>>().map(TokenSource::Command)
+        }
+        _ => {
+            refuse(node, "must have exactly one of `file:`, `env:` and `command:`", problems);
+            None
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `octobroker token` and `octobroker doctor`: the sidecar's identity without a server.
+
+use crate::execs::Stage;
+
+impl Stage {
+    async fn command(
+        &self,
+        name: &str,
+        flags: &[&str],
+        more: &[(&str, &str)],
+    ) -> crate::process::Ended {
+        let token = self.path("token").display().to_string();
+        let url = self.octopus.url();
+        let mut environment = vec![
+            ("OCTOBROKER_TOKEN_FILE", token.as_str()),
+            ("OCTOBROKER_OCTOPUS_URL", url.as_str()),
+            ("OCTOBROKER_SERVICE_ACCOUNT", self.account.id.as_str()),
+        ];
+        environment.extend(more);
+        let mut arguments = vec![name];
+        arguments.extend(flags);
+        self.run(&arguments, &environment).await
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_printed_in_the_form_that_is_asked_for() {
+    let stage = Stage::set("token-forms").await;
+
+    let raw = stage.command("token", &[], &[]).await;
+    let json = stage.command("token", &["--format", "json"], &[]).await;
+    let env = stage.command("token", &["--format", "env"], &[]).await;
+
+    let issued = stage.octopus.issued_access_tokens();
+    assert_eq!((raw.code, raw.stdout.trim()), (Some(0), issued[0].as_str()));
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(answer["access_token"], issued[1]);
+    assert!((3_590..=3_600).contains(&answer["expires_in"].as_u64().unwrap()));
+    let expected =
+        format!("OCTOPUS_URL={}\nOCTOPUS_ACCESS_TOKEN={}\n", stage.octopus.url(), issued[2]);
+    assert_eq!(env.stdout, expected);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn for_github_it_is_masked_and_set_for_the_steps_that_follow() {
+    let stage = Stage::set("token-github").await;
+    let file = stage.folder.write("github.env", "BEFORE=1\n");
+
+    let ended = stage.command("token", &["--format", "github"], &[("GITHUB_ENV", &file)]).await;
+
+    let issued = stage.octopus.issued_access_tokens();
+    assert_eq!(ended.stdout, format!("::add-mask::{}\n", issued[0]));
+    let set = std::fs::read_to_string(&file).unwrap();
+    assert!(set.starts_with("BEFORE=1\nOCTOPUS_URL="), "{set}");
+    assert!(set.ends_with(&format!("OCTOPUS_ACCESS_TOKEN={}\n", issued[0])), "{set}");
+
+    let elsewhere = stage.command("token", &["--format", "github"], &[]).await;
+    assert_eq!(elsewhere.code, Some(1));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn the_doctor_goes_the_whole_way_and_tells_each_step() {
+    let stage = Stage::set("doctor-good").await;
+
+    let human = stage.command("doctor", &[], &[]).await;
+    let json = stage.command("doctor", &["--output", "json"], &[]).await;
+
+    assert_eq!(human.code, Some(0), "{}", human.stdout);
+    assert_eq!(human.stdout.matches('✓').count(), 5, "{}", human.stdout);
+    assert!(human.stdout.contains("subject   job"), "{}", human.stdout);
+    assert!(human.stdout.contains("Octopus knows this as release-bot"), "{}", human.stdout);
+    assert!(!human.stdout.contains("eyJ") && !human.stdout.contains('\x1b'));
+    let answer: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    let steps: Vec<&str> = answer["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(steps, ["configuration", "identity", "discovery", "exchange", "octopus"]);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_to_enter_in_octopus() {
+    let stage = Stage::set("doctor-refused").await;
+    stage.write_token("another-job", 300);
+
+    let ended = stage.command("doctor", &[], &[]).await;
+
+    assert_eq!(ended.code, Some(4), "{}", ended.stdout);
+    for line in [
+        format!("the service account {} needs an OIDC identity", stage.account.id),
+        format!("issuer    {}", stage.issuer.url()),
+        "subject   another-job".to_owned(),
+        "audience  (leave it empty: the GUID)".to_owned(),
+    ] {
+        assert!(ended.stdout.contains(&line), "{line}\n{}", ended.stdout);
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn without_an_identity_the_code_is_six_and_the_sentence_helps() {
+    let stage = Stage::set("doctor-none").await;
+    let environment = [
+        ("GITHUB_ACTIONS", "true"),
+        ("OCTOBROKER_OCTOPUS_URL", "http://127.0.0.1:1"),
+        ("OCTOBROKER_SERVICE_ACCOUNT", stage.account.id.as_str()),
+    ];
+
+    for name in ["token", "doctor"] {
+        let ended = stage.run(&[name], &environment).await;
+        let text = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(6), "{text}");
+        assert!(text.contains("id-token: write"), "{text}");
+    }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn an_octopus_that_is_not_there_is_code_five() {
+    let stage = Stage::set("doctor-unreachable").await;
+    let more = [("OCTOBROKER_OCTOPUS_URL", "http://127.0.0.1:1")];
+
+    let ended = stage.command("doctor", &[], &more).await;
+
+    assert_eq!(ended.code, Some(5), "{}", ended.stdout);
+    assert!(ended.stdout.contains("✗ discovery"), "{}", ended.stdout);
+    stage.close().await;
+}
