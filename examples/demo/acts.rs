@@ -1,4 +1,4 @@
-//! The four acts: a job, the next job, an impostor, a forger.
+//! The acts: a job, the next job, an unmodified tool (in its own file), an impostor, a forger.
 
 use std::time::Duration;
 
@@ -7,8 +7,10 @@ use serde_json::Value;
 use crate::caller::{Ask, Reply};
 use crate::jobs::{self, ACME, EVIL};
 use crate::narrate::{Narrator, Paint, milliseconds};
+use crate::runner::Runner;
 use crate::stage::{RULES, Stage, logged_time};
 use crate::surprise::{Surprise, as_told};
+use crate::unmodified;
 
 /// Three requests that went through.
 struct Shipped {
@@ -18,18 +20,24 @@ struct Shipped {
 }
 
 /// Plays them all. Gives the tokens that were used: what must be seen nowhere.
-pub(crate) async fn play(stage: &Stage, narrator: &Narrator) -> Result<Vec<String>, Surprise> {
+pub(crate) async fn play(
+    stage: &Stage,
+    narrator: &Narrator,
+    runner: &Runner,
+) -> Result<Vec<String>, Surprise> {
     let token =
         |repository: jobs::Repository, run| repository.token(&stage.issuer, &stage.account.id, run);
-    let (first, second, impostor) = (token(ACME, 42), token(ACME, 43), token(EVIL, 7));
+    let (first, second, third) = (token(ACME, 42), token(ACME, 43), token(ACME, 44));
+    let impostor = token(EVIL, 7);
     let forged = jobs::forge(&impostor, ACME.id)?;
 
     introduce(stage, narrator);
     let took = first_job(stage, narrator, &first).await?;
     second_job(stage, narrator, &second, took).await?;
+    let stand_in = unmodified::play(stage, narrator, runner, &third).await?;
     an_impostor(stage, narrator, &impostor).await?;
     a_forger(stage, narrator, &forged).await?;
-    Ok(vec![first, second, impostor, forged])
+    Ok(vec![first, second, third, stand_in, impostor, forged])
 }
 
 fn introduce(stage: &Stage, narrator: &Narrator) {
@@ -95,7 +103,7 @@ async fn second_job(
 }
 
 async fn an_impostor(stage: &Stage, narrator: &Narrator, token: &str) -> Result<(), Surprise> {
-    narrator.title("3. An impostor: acme-evil/web would like to deploy, too").await;
+    narrator.title("4. An impostor: acme-evil/web would like to deploy, too").await;
     narrator.tell("Its ID token is genuine: same issuer, same audience, well signed. But it says:");
     claims(narrator, EVIL);
     let (reply, line) = refused(stage, narrator, token, (403, "no_rule_matched")).await?;
@@ -116,7 +124,7 @@ async fn an_impostor(stage: &Stage, narrator: &Narrator, token: &str) -> Result<
 }
 
 async fn a_forger(stage: &Stage, narrator: &Narrator, token: &str) -> Result<(), Surprise> {
-    narrator.title("4. So the impostor writes 812345678 into its token by hand").await;
+    narrator.title("5. So the impostor writes 812345678 into its token by hand").await;
     let (_, line) = refused(stage, narrator, token, (401, "signature_invalid")).await?;
     as_told("the log's code", Some(&"signature_invalid".into()), line.get("code"))?;
     narrator.tell(&format!(

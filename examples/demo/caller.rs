@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::surprise::Surprise;
 
-/// A request without its token.
+/// A request without its credential.
 pub(crate) struct Ask {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
@@ -33,6 +33,17 @@ pub(crate) struct Reply {
     pub(crate) took: Duration,
 }
 
+/// What a request brings to be let in.
+#[derive(Clone, Copy)]
+pub(crate) enum Credential<'a> {
+    /// Nothing.
+    Nothing,
+    /// `Authorization: Bearer`
+    Bearer(&'a str),
+    /// `X-Octopus-ApiKey`
+    ApiKey(&'a str),
+}
+
 /// Longest answer that anything here gives.
 const ANSWER_BYTES: usize = 1024 * 1024;
 
@@ -42,23 +53,28 @@ impl Ask {
         Self { method: "GET", path, content_type: "", body: Bytes::new() }
     }
 
+    /// Asks Octopus as whom it sees the caller.
+    pub(crate) fn me() -> Self {
+        Self::get("/api/users/me")
+    }
+
     /// A POST request with a JSON body.
     pub(crate) fn json(path: &'static str, body: &Value) -> Self {
         let body = body.to_string().into();
         Self { method: "POST", path, content_type: "application/json", body }
     }
 
-    /// Sends it, with `Authorization: Bearer` if there is a token.
+    /// Sends it with this credential.
     pub(crate) async fn send(
         &self,
         to: SocketAddr,
-        token: Option<&str>,
+        credential: Credential<'_>,
         clock: &dyn Clock,
     ) -> Result<Reply, Surprise> {
         let failed = |why: &dyn std::fmt::Display| {
             Surprise::because(&format!("{} {}", self.method, self.path), why)
         };
-        let request = self.request(to, token).map_err(|error| failed(&error))?;
+        let request = self.request(to, credential).map_err(|error| failed(&error))?;
         let start = clock.elapsed();
         let stream = TcpStream::connect(to).await.map_err(|error| failed(&error))?;
         let (mut sender, connection) =
@@ -77,15 +93,23 @@ impl Ask {
         })
     }
 
-    fn request(&self, to: SocketAddr, token: Option<&str>) -> http::Result<Request<Full<Bytes>>> {
+    fn request(
+        &self,
+        to: SocketAddr,
+        credential: Credential<'_>,
+    ) -> http::Result<Request<Full<Bytes>>> {
         let mut request = Request::builder()
             .method(self.method)
             .uri(self.path)
             .header(header::HOST, to.to_string())
             .header(header::USER_AGENT, "octobroker-demo");
-        if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
+        request = match credential {
+            Credential::Nothing => request,
+            Credential::Bearer(token) => {
+                request.header(header::AUTHORIZATION, format!("Bearer {token}"))
+            }
+            Credential::ApiKey(key) => request.header("x-octopus-apikey", key),
+        };
         if !self.content_type.is_empty() {
             request = request.header(header::CONTENT_TYPE, self.content_type);
         }

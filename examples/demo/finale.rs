@@ -1,6 +1,5 @@
 //! What is left when the acts are over: what Octopus saw, the metrics, and curl lines for a person.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,8 +13,9 @@ use crate::surprise::{Surprise, as_told};
 /// A line of the metrics page: how it begins, what else it holds, and its value.
 type Series = (&'static str, &'static str, u32);
 
-const SERIES: [Series; 8] = [
+const SERIES: [Series; 9] = [
     ("octobroker_requests_total{", "code=\"ok\",door=\"bearer\",rule=\"web-prod\"", 6),
+    ("octobroker_requests_total{", "code=\"stand_in_unknown\",door=\"stand_in\"", 1),
     ("octobroker_requests_total{", "code=\"no_rule_matched\",door=\"bearer\"", 1),
     ("octobroker_requests_total{", "code=\"signature_invalid\",door=\"bearer\"", 1),
     ("octobroker_exchanges_total{", "outcome=\"ok\"", 1),
@@ -25,36 +25,44 @@ const SERIES: [Series; 8] = [
     ("octobroker_token_verifications_total{", "issuer=\"github\",outcome=\"cached\"", 4),
 ];
 
-/// Nothing but the broker's own credential.
+/// Nothing but the brokers' own credentials, and what was tried in the third act.
 pub(crate) async fn what_reached_octopus(
     stage: &Stage,
     narrator: &Narrator,
     tokens: &[String],
 ) -> Result<(), Surprise> {
-    let requests = stage.octopus.api_requests();
-    let credentials: BTreeSet<Vec<&str>> =
-        requests.iter().map(|request| request.header_values("authorization")).collect();
-    let issued = stage.octopus.issued_access_tokens();
-    let own: Vec<String> = issued.iter().map(|token| format!("Bearer {token}")).collect();
-    let own: Vec<&str> = own.iter().map(String::as_str).collect();
-    let everything = format!("{requests:?}");
-    as_told("the requests that reached Octopus", 6, requests.len())?;
-    as_told("the access tokens that Octopus issued", 1, issued.len())?;
-    as_told("the credential being the broker's alone", true, credentials == BTreeSet::from([own]))?;
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        stage.octopus.api_requests().into_iter().partition(|request| request.credential.is_some());
+    let [shared, execs] =
+        stage.octopus.issued_access_tokens().try_into().map_err(|all: Vec<_>| {
+            Surprise(format!("Octopus should have issued two access tokens, not {}", all.len()))
+        })?;
+    let with = |token: &str| {
+        let value = format!("Bearer {token}");
+        let requests = taken.iter().map(|request| request.header_values("authorization"));
+        requests.filter(|values| values.as_slice() == [value.as_str()]).count()
+    };
+    let (shared, execs) = (with(&shared), with(&execs));
+    let everything = format!("{taken:?}");
+    as_told("the requests with the shared broker's access token", 6, shared)?;
+    as_told("the requests with the access token of exec", 1, execs)?;
+    as_told("the requests with another credential", 0, taken.len() - shared - execs)?;
     as_told("an API key having reached Octopus", false, everything.contains("API-"))?;
     as_told("the ID tokens that reached Octopus's API", 0, leaked(&everything, tokens))?;
+    as_told("the requests that Octopus refused", 1, refused.len())?;
     let is_bot = |name: &Option<String>| name.as_deref() == Some("release-bot");
-    let bots = requests.iter().filter(|request| is_bot(&request.credential)).count();
-    as_told("the requests that Octopus took as release-bot's", requests.len(), bots)?;
+    let bots = taken.iter().filter(|request| is_bot(&request.credential)).count();
+    as_told("the requests that Octopus took as release-bot's", taken.len(), bots)?;
 
     narrator.title("What reached Octopus").await;
     narrator.tell(&format!(
-        "{} requests, all with {}: release-bot's access token, which only",
-        requests.len(),
-        narrator.paint(Paint::Strong, "one and the same credential")
+        "{} requests with {}: {shared} with the broker's, {execs} with exec's.",
+        taken.len(),
+        narrator.paint(Paint::Strong, "access tokens of release-bot, seen by no job"),
     ));
-    narrator
-        .tell("the broker holds. No API key, no job's ID token, and nothing of what was refused.");
+    narrator.tell(
+        "No API key, no ID token of a job, nothing of what was refused; only we tried the stand-in.",
+    );
     Ok(())
 }
 

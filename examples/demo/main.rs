@@ -1,6 +1,6 @@
 //! The demonstration: `cargo run --release --example demo`.
 //!
-//! A pretend GitHub issuer, a pretend Octopus and the broker itself start on loopback and play four
+//! A pretend GitHub issuer, a pretend Octopus and the broker itself start on loopback and play five
 //! short acts with real requests, real tokens and real clocks. Everything that is told is checked:
 //! a surprise ends the play with a sentence and exit code 1, so that `--once` is a test as well.
 //!
@@ -11,21 +11,28 @@ mod caller;
 mod finale;
 mod jobs;
 mod narrate;
+mod roles;
+mod runner;
 mod stage;
 mod surprise;
+mod unmodified;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use narrate::Narrator;
+use roles::Role;
+use runner::Runner;
 use stage::Stage;
 use surprise::Surprise;
 
 const HELP: &str = "\
 Plays octobroker's story with real requests on this machine: a CI job deploys through a pretend
-Octopus, the next one reuses the cached token, an impostor and a forger are refused. Nothing leaves
-loopback, nothing is written to disk.
+Octopus, the next one reuses the cached token, curl runs in `octobroker exec` and takes a stand-in
+for an API key, an impostor and a forger are refused. Nothing leaves loopback, nothing is written to
+disk.
 
 usage: cargo run --release --example demo [-- OPTIONS]
 
@@ -48,10 +55,15 @@ enum Ending {
     WhenAsked,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let environment = |name: &str| std::env::var_os(name);
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(role) = Role::of(&arguments) {
+        return role.play(&arguments, &|name| environment(name)?.into_string().ok());
+    }
     let mut ending = Ending::WhenAsked;
-    for argument in std::env::args_os().skip(1) {
+    for argument in &arguments {
         match argument.to_str() {
             Some("--once") => ending = Ending::AtOnce,
             Some("--help" | "-h") => {
@@ -65,7 +77,7 @@ async fn main() -> ExitCode {
             }
         }
     }
-    match Box::pin(play(ending)).await {
+    match perform(ending, &environment) {
         Ok(()) => ExitCode::SUCCESS,
         Err(surprise) => {
             complain(&format!("this is not as told: {surprise}"));
@@ -78,10 +90,15 @@ fn complain(sentence: &str) {
     let _ = writeln!(std::io::stderr(), "demo: {sentence}");
 }
 
-async fn play(ending: Ending) -> Result<(), Surprise> {
-    let narrator = narrator(ending);
+#[tokio::main]
+async fn perform(
+    ending: Ending,
+    environment: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<(), Surprise> {
+    let narrator = narrator(ending, environment("NO_COLOR").is_some_and(|value| !value.is_empty()));
+    let runner = Runner::new(environment("PATH").unwrap_or_default())?;
     let stage = Stage::build().await?;
-    let played = Box::pin(scenes(&stage, &narrator, ending)).await;
+    let played = Box::pin(scenes(&stage, &narrator, &runner, ending)).await;
     // Also after a surprise: the props must not be dropped with complaints.
     let closed = stage.close().await;
     played.and(closed)?;
@@ -91,9 +108,14 @@ async fn play(ending: Ending) -> Result<(), Surprise> {
     Ok(())
 }
 
-async fn scenes(stage: &Stage, narrator: &Narrator, ending: Ending) -> Result<(), Surprise> {
+async fn scenes(
+    stage: &Stage,
+    narrator: &Narrator,
+    runner: &Runner,
+    ending: Ending,
+) -> Result<(), Surprise> {
     stage.until_ready().await?;
-    let tokens = acts::play(stage, narrator).await?;
+    let tokens = acts::play(stage, narrator, runner).await?;
     finale::what_reached_octopus(stage, narrator, &tokens).await?;
     finale::metrics(stage, narrator, &tokens).await?;
     if ending == Ending::WhenAsked {
@@ -102,9 +124,7 @@ async fn scenes(stage: &Stage, narrator: &Narrator, ending: Ending) -> Result<()
     Ok(())
 }
 
-fn narrator(ending: Ending) -> Narrator {
-    #[expect(clippy::disallowed_methods, reason = "main is where the environment is read")]
-    let is_colour_unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+fn narrator(ending: Ending, is_colour_unwanted: bool) -> Narrator {
     let is_watched = std::io::stdout().is_terminal();
     let breath = if is_watched && ending == Ending::WhenAsked { BREATH } else { Duration::ZERO };
     Narrator::new(is_watched && !is_colour_unwanted, breath)

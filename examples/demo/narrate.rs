@@ -79,7 +79,8 @@ impl Narrator {
     /// A request and its outcome: method, path, what is sent, status, time.
     pub(crate) fn request(&self, ask: &Ask, sends: &str, reply: &Reply) {
         let paint = if reply.status < 400 { Paint::Good } else { Paint::Bad };
-        let request = format!("{} {:<46}", self.paint(Paint::Strong, ask.method), ask.path);
+        let method = self.paint(Paint::Strong, &format!("{:<4}", ask.method));
+        let request = format!("{method} {:<46}", ask.path);
         let sends = self.paint(Paint::Dim, &format!("{sends:<24}"));
         let status = self.paint(paint, &reply.status.to_string());
         let took = milliseconds(reply.took);

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::caller::{Ask, Reply};
+use crate::caller::{Ask, Credential, Reply};
 use crate::jobs::ACME;
 use crate::surprise::{Surprise, as_told};
 
@@ -86,12 +86,22 @@ impl Stage {
 
     /// Sends a job's request to the broker.
     pub(crate) async fn ask(&self, ask: &Ask, token: &str) -> Result<Reply, Surprise> {
-        ask.send(self.broker, Some(token), &self.clock).await
+        ask.send(self.broker, Credential::Bearer(token), &self.clock).await
+    }
+
+    /// Sends a request with what looks like an API key, to whom it may concern.
+    pub(crate) async fn ask_with_key(
+        &self,
+        ask: &Ask,
+        to: SocketAddr,
+        key: &str,
+    ) -> Result<Reply, Surprise> {
+        ask.send(to, Credential::ApiKey(key), &self.clock).await
     }
 
     /// Sends a request to the broker's operator's door.
     pub(crate) async fn ask_operator(&self, ask: &Ask) -> Result<Reply, Surprise> {
-        ask.send(self.admin, None, &self.clock).await
+        ask.send(self.admin, Credential::Nothing, &self.clock).await
     }
 
     /// Everything that the broker has logged.

@@ -22,7 +22,7 @@ use super::token::exchange_exit;
 use super::{Environment, Exit, complain};
 use crate::ambient::AmbientIdentity;
 use crate::app::{App, StartError};
-use crate::broker::{Broker, OwnIdentityError};
+use crate::broker::{Broker, OwnIdentity, OwnIdentityError};
 use crate::config::Config;
 use crate::secret::Secret;
 use crate::tasks;
@@ -57,9 +57,14 @@ const KEY_VARIABLES: [&str; 5] = [
     "OCTOPUS_DEPLOY_API_KEY",
 ];
 
-/// Everything else of the environment that tells of a credential, or configures the broker.
-const REMOVED_VARIABLES: [&str; 4] =
-    ["OCTOPUS_CLI_USERNAME", "OCTOPUS_CLI_PASSWORD", "OCTOPUS_ID_TOKEN", "OCTOPUS_ID_TOKEN_FILE"];
+/// What else would lead a tool past the broker.
+const REMOVED_VARIABLES: [&str; 5] = [
+    "OCTOPUS_HOST",
+    "OCTOPUS_CLI_USERNAME",
+    "OCTOPUS_CLI_PASSWORD",
+    "OCTOPUS_ID_TOKEN",
+    "OCTOPUS_ID_TOKEN_FILE",
+];
 
 /// The broker's own variables begin so.
 const OWN_PREFIX: &str = "OCTOBROKER_";
@@ -104,7 +109,7 @@ impl ExecFlags {
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tasks::spawn(app.run(async { drop(stopped.await) }, std::future::pending()));
         let exit = match lend(&broker).await {
-            Ok(stand_in) => self.run_with(&url, &stand_in).await,
+            Ok(stand_in) => self.run_with(&url, &stand_in, &identity_variables(&broker)).await,
             Err(exit) => exit,
         };
         drop(stop);
@@ -113,13 +118,13 @@ impl ExecFlags {
         exit
     }
 
-    async fn run_with(self, url: &str, stand_in: &Secret) -> Exit {
+    async fn run_with(self, url: &str, stand_in: &Secret, identity: &[String]) -> Exit {
         let Some((program, arguments)) = self.command.split_first() else {
             return Exit::Failure;
         };
         let mut command = Command::new(program);
         command.args(arguments);
-        self.prepare(&mut command, url, stand_in);
+        self.prepare(&mut command, (url, stand_in), identity);
         // Before the command starts: no signal may be lost in between.
         let signals = match Signals::listen() {
             Ok(signals) => signals,
@@ -139,11 +144,16 @@ impl ExecFlags {
     }
 
     /// The command's environment: ours, without keys, with the stand-in.
-    fn prepare(&self, command: &mut Command, url: &str, stand_in: &Secret) {
+    fn prepare(
+        &self,
+        command: &mut Command,
+        (url, stand_in): (&str, &Secret),
+        identity: &[String],
+    ) {
         for (name, _) in inherited() {
             let text = name.to_string_lossy();
             let is_secret = REMOVED_VARIABLES.contains(&text.as_ref())
-                || (self.isolate && AmbientIdentity::SECRET_VARIABLES.contains(&text.as_ref()));
+                || (self.isolate && identity.iter().any(|name| *name == text));
             if text.starts_with(OWN_PREFIX) || is_secret {
                 command.env_remove(&name);
             }
@@ -160,6 +170,16 @@ impl ExecFlags {
 #[expect(clippy::disallowed_methods, reason = "a child inherits all of the environment")]
 fn inherited() -> std::env::VarsOs {
     std::env::vars_os()
+}
+
+/// The variables by which a command could get an ID token of its own.
+fn identity_variables(broker: &Broker) -> Vec<String> {
+    let ambient = broker.own_identity().and_then(OwnIdentity::ambient);
+    let names = ambient.map_or_else(
+        || AmbientIdentity::SECRET_VARIABLES.to_vec(),
+        AmbientIdentity::inherited_variables,
+    );
+    names.into_iter().map(str::to_owned).collect()
 }
 
 /// Makes sure that the identity works, before anything is run with it, and makes the stand-in.

@@ -60,16 +60,11 @@ impl Proxy {
             Presented::Nothing => return Err(Refusal::new(Code::CredentialMissing)),
             Presented::StandIn(key) => {
                 journey.came_by(Door::StandIn);
-                let admission = match self.broker.redeem(key) {
+                match self.broker.redeem(key) {
                     None => return Err(Refusal::new(Code::StandInUnknown)),
                     Some(Holder::Workload(admission)) => *admission,
                     Some(Holder::Itself) => self.admit_itself().await?,
-                };
-                if named.is_some_and(|named| named != admission.service_account().name) {
-                    let detail = "the stand-in is for another service account";
-                    return Err(Refusal::new(Code::NoRuleMatched).with_detail(detail));
                 }
-                admission
             }
             Presented::IdToken(id_token) => {
                 journey.came_by(Door::Bearer);
@@ -79,6 +74,11 @@ impl Proxy {
             }
         };
         journey.admitted(&admission);
+        // Rules were chosen by the name; a stand-in and the own identity have one account.
+        if named.is_some_and(|named| named != admission.service_account().name) {
+            let detail = "the credential is for another service account";
+            return Err(Refusal::new(Code::NoRuleMatched).with_detail(detail));
+        }
         if let Some(detail) = intake.never_allowed {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
@@ -304,7 +304,7 @@ pub(super) fn body_refusal(progress: &Progress, error: &ReadError) -> Refusal {
     if progress.fault() == Some(BodyFault::Stalled) {
         return Refusal::new(Code::RequestTimeout).closing();
     }
-    Refusal::new(Code::BadRequest).with_detail(error_chain(error)).closing().gone()
+    Refusal::new(Code::BadRequest).with_detail(error_chain(error)).closing().caller_gone()
 }
 
 fn send_refusal(error: &SendError) -> Refusal {
@@ -318,7 +318,10 @@ fn send_refusal(error: &SendError) -> Refusal {
         SendError::Body(BodyFault::Broken) => Code::BadRequest,
     };
     let refusal = Refusal::new(code).with_detail(error_chain(error));
-    let refusal =
-        if matches!(error, SendError::Body(BodyFault::Broken)) { refusal.gone() } else { refusal };
+    let refusal = if matches!(error, SendError::Body(BodyFault::Broken)) {
+        refusal.caller_gone()
+    } else {
+        refusal
+    };
     if matches!(error, SendError::Body(_)) { refusal.closing() } else { refusal }
 }

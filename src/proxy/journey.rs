@@ -177,7 +177,7 @@ impl Journey {
         self.record.code = Some(refusal.code);
         self.record.bytes_out = answer.body().size_hint().exact().unwrap_or_default();
         self.record.detail = refusal.detail;
-        self.record.aborted = refusal.is_to_nobody;
+        self.record.aborted = refusal.is_caller_gone;
         if !refusal.missed.is_empty() {
             self.record.missed = refusal.missed;
         }

@@ -34,7 +34,7 @@ pub(super) struct Refusal {
     /// Whether the answer is one of a token endpoint.
     is_oauth_error: bool,
     /// Whether the caller has most likely gone away.
-    pub(super) is_to_nobody: bool,
+    pub(super) is_caller_gone: bool,
 }
 
 impl Refusal {
@@ -46,7 +46,7 @@ impl Refusal {
             retry_after: None,
             closes: false,
             is_oauth_error: false,
-            is_to_nobody: false,
+            is_caller_gone: false,
         }
     }
 
@@ -66,8 +66,8 @@ impl Refusal {
     }
 
     /// The body broke off: either its framing is wrong, or the caller has gone.
-    pub(super) const fn gone(mut self) -> Self {
-        self.is_to_nobody = true;
+    pub(super) const fn caller_gone(mut self) -> Self {
+        self.is_caller_gone = true;
         self
     }
 

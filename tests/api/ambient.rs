@@ -97,6 +97,8 @@ async fn administration_is_refused_to_the_broker_itself_too() {
     let (world, _file) = World::sidecar().await;
 
     world.call("POST", "/api/users/Users-21/apikeys").refused(403, "request_not_allowed").await;
+    let other = world.get("/api/users/me").header("octobroker-service-account", "other");
+    other.refused(403, "no_rule_matched").await;
 
     world.close().await;
 }

@@ -262,3 +262,20 @@ async fn a_long_command_outlives_many_tokens_without_a_failure() {
     assert!(stage.octopus.exchanges() >= 4, "{}", stage.octopus.exchanges());
     stage.close().await;
 }
+
+#[tokio::test]
+async fn an_isolated_command_can_get_no_token_of_its_own() {
+    let stage = Stage::set("exec-isolate").await;
+    let token = std::fs::read_to_string(stage.path("token")).unwrap();
+    let environment =
+        [("GITLAB_CI", "true"), ("OCTOPUS_ID_TOKEN", token.as_str()), ("CI_JOB_JWT_V2", "x")];
+
+    let plain = stage.exec_in(&environment, &[], &["env"]).await;
+    let isolated = stage.exec_in(&environment, &["--isolate"], &["env"]).await;
+
+    assert_eq!((plain.code, isolated.code), (Some(0), Some(0)), "{}", isolated.stderr);
+    assert!(plain.stdout.contains("GITLAB_CI=true"));
+    assert!(isolated.stdout.contains("GITLAB_CI=true"));
+    assert!(!isolated.stdout.contains("eyJ"), "{}", isolated.stdout);
+    stage.close().await;
+}
