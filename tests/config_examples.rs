@@ -6,6 +6,7 @@ use std::path::Path;
 
 use octobroker::config::{Config, load};
 use octobroker::identity::{ClaimAddress, Json};
+use octobroker::proxy::ListenerSpec;
 
 fn example(name: &str) -> Config {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
@@ -43,9 +44,16 @@ fn every_file_in_the_folder_loads() {
     names.sort();
 
     for name in &names {
-        assert!(!example(name).rules.is_empty(), "{name}");
+        let config = example(name);
+        assert!(!config.rules.is_empty() || config.ambient.is_some(), "{name}");
     }
-    let expected = ["github-actions.yaml", "gitlab-ci.yaml", "kubernetes.yaml", "octobroker.yaml"];
+    let expected = [
+        "github-actions.yaml",
+        "gitlab-ci.yaml",
+        "kubernetes.yaml",
+        "octobroker.yaml",
+        "sidecar.yaml",
+    ];
     for name in expected {
         assert!(names.iter().any(|found| found == name), "{name}");
     }
@@ -126,4 +134,15 @@ fn pods_act_by_namespace_and_service_account() {
     for claims in hostile {
         assert_eq!(matched(&config, &claims), None, "{claims}");
     }
+}
+
+#[test]
+fn a_sidecar_lends_its_identity_to_its_own_machine_alone() {
+    let config = example("sidecar.yaml");
+
+    assert_eq!(config.ambient.unwrap().service_account, "release-bot");
+    assert!(config.listeners.iter().all(|listener| listener.is_ambient));
+    let names: Vec<String> = config.listeners.iter().map(ListenerSpec::name).collect();
+    assert_eq!(names, ["unix:/run/octobroker/octobroker.sock", "127.0.0.1:8484"]);
+    assert!(config.rules.is_empty() && config.issuers.is_empty());
 }

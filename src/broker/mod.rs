@@ -144,7 +144,9 @@ impl Broker {
 
     /// The service account with this id or name.
     pub fn service_account(&self, id_or_name: &str) -> Option<&ServiceAccount> {
-        let has_id = |account: &&Arc<ServiceAccount>| account.id.as_deref() == Some(id_or_name);
+        let has_id = |account: &&Arc<ServiceAccount>| {
+            account.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(id_or_name))
+        };
         let by_id = self.service_accounts.values().find(has_id);
         by_id.or_else(|| self.service_accounts.get(id_or_name)).map(|account| &**account)
     }

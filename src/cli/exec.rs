@@ -4,14 +4,15 @@
 //! The stand-in is worth nothing but at this broker's port, and nothing when the command has ended.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
+use std::pin::Pin;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getppid, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -40,8 +41,11 @@ pub(super) struct ExecFlags {
     /// Write a line of log for each request, not only for those that were refused.
     #[arg(long, short)]
     verbose: bool,
+    /// The variables in which the configuration found secrets.
+    #[arg(skip)]
+    secret_variables: Vec<String>,
     /// The command and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
 }
 
@@ -79,15 +83,22 @@ const PASSED: [(SignalKind, Signal); 6] = [
     (SignalKind::user_defined2(), Signal::USR2),
 ];
 
+/// How often it is looked whether the process that started us is still there.
+const PARENT_LOOK: Duration = Duration::from_millis(500);
+
+/// What a command has to end when that process is gone.
+const ORPHAN_TIME: Duration = Duration::from_secs(10);
+
 /// How long requests may take to end when the command has.
 const DRAIN: Duration = Duration::from_secs(2);
 
 impl ExecFlags {
     pub(super) fn load(
-        &self,
+        &mut self,
         environment: Environment<'_>,
     ) -> Result<Config, crate::config::ConfigError> {
         let mut config = self.sidecar.load(Role::Runs, environment)?;
+        self.secret_variables.clone_from(&config.secret_variables);
         config.limits.drain = config.limits.drain.min(DRAIN);
         Ok(config)
     }
@@ -99,8 +110,7 @@ impl ExecFlags {
     /// Runs the command to its end, with the broker beside it.
     pub(super) async fn run(self, app: App) -> Exit {
         let broker = app.broker();
-        // The broker dies with whoever started it; what it lent is then worth nothing.
-        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+
         let Some(address) = app.addresses().first().copied() else {
             complain("octobroker: exec needs a TCP listener in the configuration");
             return Exit::Configuration;
@@ -153,10 +163,21 @@ impl ExecFlags {
         for (name, _) in inherited() {
             let text = name.to_string_lossy();
             let is_secret = REMOVED_VARIABLES.contains(&text.as_ref())
+                || self.secret_variables.iter().any(|name| *name == text)
                 || (self.isolate && identity.iter().any(|name| *name == text));
             if text.starts_with(OWN_PREFIX) || is_secret {
                 command.env_remove(&name);
             }
+        }
+        // The broker is on this machine: no proxy is to see what goes there.
+        for name in ["NO_PROXY", "no_proxy"] {
+            let before = inherited().find(|(found, _)| found == name).map(|(_, value)| value);
+            let mut value = before.filter(|value| !value.is_empty()).unwrap_or_default();
+            if !value.is_empty() {
+                value.push(",");
+            }
+            value.push("127.0.0.1,localhost");
+            command.env(name, value);
         }
         for name in URL_VARIABLES {
             command.env(name, url);
@@ -219,15 +240,43 @@ struct Signals(Vec<(tokio::signal::unix::Signal, Signal)>);
 
 impl Signals {
     fn listen() -> io::Result<Self> {
-        let listened = PASSED.map(|(kind, number)| signal(kind).map(|signal| (signal, number)));
-        listened.into_iter().collect::<io::Result<Vec<_>>>().map(Self)
+        // What is typed at a terminal reaches the command by itself: it is in the same group.
+        let is_typed = io::stdin().is_terminal();
+        let hang_up_is_ignored = ignores_hang_up();
+        let passed = PASSED.into_iter().filter(|(_, number)| {
+            let comes_by_itself = is_typed && [Signal::INT, Signal::QUIT].contains(number);
+            // `nohup` is meant for the command.
+            let is_ignored = hang_up_is_ignored && *number == Signal::HUP;
+            !comes_by_itself && !is_ignored
+        });
+        for typed in [SignalKind::interrupt(), SignalKind::quit()] {
+            // Listened to in any case, so that it does not end the broker before the command.
+            tasks::spawn(async move {
+                let Ok(mut typed) = signal(typed) else { return };
+                while typed.recv().await.is_some() {}
+            });
+        }
+        let listened = passed.map(|(kind, number)| signal(kind).map(|signal| (signal, number)));
+        listened.collect::<io::Result<Vec<_>>>().map(Self)
     }
 
     /// Passes signals on until the command ends.
     async fn pass_to(mut self, mut child: Child) -> Exit {
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let mut orphaned = std::pin::pin!(orphaned());
         loop {
             tokio::select! {
+                // Whoever started us is gone, and the command goes too: asked first, then made to.
+                signal = &mut orphaned => {
+                    if let Some(pid) = pid {
+                        let _ = kill_process(pid, signal);
+                    }
+                    orphaned.set(if signal == Signal::KILL {
+                        Box::pin(std::future::pending())
+                    } else {
+                        killed_later()
+                    });
+                }
                 ended = child.wait() => return ended.map_or(Exit::Failure, outcome),
                 number = self.next() => if let Some(pid) = pid {
                     // It may have ended in this very moment.
@@ -246,6 +295,34 @@ impl Signals {
         });
         futures_util::future::select_all(signals).await.0
     }
+}
+
+/// Returns TERM when the process that started us has ended. The kernel's own death signal is not
+/// used: it comes when the *thread* that started us ends.
+fn orphaned() -> Pin<Box<dyn Future<Output = Signal>>> {
+    let parent = getppid();
+    Box::pin(async move {
+        while getppid() == parent {
+            tokio::time::sleep(PARENT_LOOK).await;
+        }
+        Signal::TERM
+    })
+}
+
+/// Returns KILL when the command had its time to end.
+fn killed_later() -> Pin<Box<dyn Future<Output = Signal>>> {
+    Box::pin(async {
+        tokio::time::sleep(ORPHAN_TIME).await;
+        Signal::KILL
+    })
+}
+
+/// Whether SIGHUP was ignored when we started, as `nohup` has it: bit 0 of the mask.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// The command's code, or 128 and the number of the signal that killed it.

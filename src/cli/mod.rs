@@ -8,7 +8,7 @@ mod serve;
 mod sidecar;
 mod token;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -128,7 +128,7 @@ pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
             Ok(config) => serve::serve(config, environment),
             Err(error) => refuse(&error, Output::Human),
         },
-        Command::Exec(flags) => match flags.load(environment) {
+        Command::Exec(mut flags) => match flags.load(environment) {
             Ok(config) => serve::exec(*flags, config, environment),
             Err(error) => refuse(&error, Output::Human),
         },
@@ -209,10 +209,16 @@ fn version(output: Output) -> Exit {
     }
 }
 
-/// A result. A closed pipe (`octobroker version | head -0`) is nobody's failure.
+/// A result. A closed pipe (`octobroker version | head -0`) is nobody's failure; a full disk is.
 fn print(line: &str) -> Exit {
-    let _ = writeln!(std::io::stdout(), "{line}");
-    Exit::Ok
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            complain(&format!("octobroker: can't write the result: {error}"));
+            Exit::Failure
+        }
+        Ok(()) | Err(_) => Exit::Ok,
+    }
 }
 
 fn complain(text: &str) {

@@ -26,6 +26,9 @@ pub(super) struct ReadyFlags {
     url: Option<Url>,
 }
 
+/// Where the admin listener is if nobody says otherwise.
+const DEFAULT: &str = "http://127.0.0.1:9484";
+
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -69,8 +72,13 @@ impl ReadyFlags {
     }
 
     fn with_url(&self, environment: Environment<'_>, ask: impl FnOnce(Url) -> Exit) -> Exit {
+        let is_sidecar = self.config.is_none()
+            && environment("OCTOBROKER_CONFIG").is_none()
+            && environment("OCTOBROKER_SERVICE_ACCOUNT").is_some();
         let url = match &self.url {
             Some(url) => Some(url.clone()),
+            // A sidecar without a file has its admin listener at the default.
+            None if is_sidecar => DEFAULT.parse().ok(),
             None => match (ConfigFlag { config: self.config.clone() }).load(environment) {
                 Ok(config) => admin_url(&config),
                 Err(error) => return refuse(&error, Output::Human),

@@ -4,13 +4,14 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::exec::{ExecFlags, start_exit};
-use super::{Environment, Exit};
+use super::{Environment, Exit, complain};
 use crate::app::{App, Surroundings};
 use crate::clock::SystemClock;
 use crate::config::{Config, LogFormat};
@@ -40,6 +41,9 @@ fn run<W: Future<Output = Exit>>(
     environment: Environment<'_>,
     work: impl FnOnce(App) -> W,
 ) -> Exit {
+    // Another process of the same user must not read our memory or environment: the tokens and
+    // keys are there. A kernel that can't do it leaves things as they are.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let clock = Arc::new(SystemClock::new());
     let format = format(&config, environment);
     let sink = Sink::stderr();
@@ -64,7 +68,8 @@ fn run<W: Future<Output = Exit>>(
         match App::bind(config, surroundings).await {
             Ok(app) => work(app).await,
             Err(error) => {
-                error!(error = error_chain(&error), "can't start");
+                // Nobody reads a log yet: this is for whoever typed the command, whole and plain.
+                complain(&format!("octobroker: can't start: {}", error_chain(&error)));
                 start_exit(&error)
             }
         }

@@ -60,13 +60,17 @@ impl SidecarFlags {
             let path = config::find(self.config.as_deref(), environment, &exists)?;
             return config::load(&path, environment);
         };
-        let url = given(&self.octopus_url, &["OCTOBROKER_OCTOPUS_URL", "OCTOPUS_URL"]);
+        let Some(url) = given(&self.octopus_url, &["OCTOBROKER_OCTOPUS_URL", "OCTOPUS_URL"]) else {
+            return Err(ConfigError::of_flags(
+                "the Octopus server is not named; write --octopus-url, or set OCTOPUS_URL",
+            ));
+        };
         let token_file = self
             .token_file
             .clone()
             .or_else(|| set(environment, "OCTOBROKER_TOKEN_FILE").map(PathBuf::from));
         let text = document(&Wanted {
-            url: &url.unwrap_or_default(),
+            url: &url,
             account: &account,
             audience: given(&self.audience, &["OCTOBROKER_AUDIENCE"]),
             token_file,
@@ -175,10 +179,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_as_for_a_file() {
         let flags = SidecarFlags { service_account: Some("Users-21".to_owned()), ..flags() };
+        let load = |url: Option<&str>| {
+            let environment = |name: &str| url.filter(|_| name == "OCTOPUS_URL").map(str::to_owned);
+            flags.load(Role::Runs, &environment).unwrap_err().to_string()
+        };
 
-        let error = flags.load(Role::Runs, &|_| None).unwrap_err().to_string();
-
-        assert!(error.contains("octopus.url"), "{error}");
+        assert!(load(None).contains("write --octopus-url, or set OCTOPUS_URL"));
+        let error = load(Some("http://acme.octopus.app"));
+        assert!(error.contains("octopus.url: must be https"), "{error}");
         assert!(error.contains("is the user's id, not the GUID"), "{error}");
     }
 }

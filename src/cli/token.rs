@@ -72,14 +72,21 @@ impl TokenFlags {
         match self.format {
             Form::Raw => print(text),
             Form::Json => print(
-                &json!({ "access_token": text, "token_type": "Bearer", "expires_in": seconds })
-                    .to_string(),
+                &json!({
+                    "access_token": text,
+                    "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+                    "token_type": "Bearer",
+                    "expires_in": seconds,
+                })
+                .to_string(),
             ),
             Form::Env => print(&format!("OCTOPUS_URL={url}\nOCTOPUS_ACCESS_TOKEN={text}")),
             Form::Github => {
-                print(&format!("::add-mask::{text}"));
                 let lines = format!("OCTOPUS_URL={url}\nOCTOPUS_ACCESS_TOKEN={text}\n");
-                set_for_steps(&lines, environment)
+                match set_for_steps(&lines, environment) {
+                    Exit::Ok => print(&format!("::add-mask::{text}")),
+                    exit => exit,
+                }
             }
         }
     }

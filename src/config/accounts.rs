@@ -1,5 +1,6 @@
 //! `service_accounts:` — whom workloads act as.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use super::expand::Environment;
@@ -22,6 +23,8 @@ const GUID: [usize; 5] = [8, 4, 4, 4, 12];
 pub(super) struct Surroundings<'a> {
     pub(super) folder: &'a Path,
     pub(super) environment: Environment<'a>,
+    /// The variables in which secrets were found.
+    pub(super) secret_variables: &'a RefCell<Vec<String>>,
 }
 
 /// Reads the section.
@@ -87,8 +90,7 @@ fn account(
 }
 
 fn api_key(node: &Node, surroundings: Surroundings<'_>, problems: &mut Problems) -> Option<ApiKey> {
-    let Surroundings { folder, environment } = surroundings;
-    let key = match secret::read(node, folder, environment, problems)? {
+    let key = match secret::read(node, surroundings, problems)? {
         SecretSource::Known(secret) => {
             ApiKey::fixed(secret).ok_or_else(|| "is no key: it holds a line break".to_owned())
         }

@@ -37,7 +37,8 @@ pub fn find(
     found.ok_or_else(|| {
         let sentence = format!(
             "no configuration: --config is not given, ${VARIABLE} is not set, and there is neither \
-             {HERE} nor {INSTALLED}; write one of these files, or name another"
+             {HERE} nor {INSTALLED}; write one of these files, or name another; a sidecar needs none, \
+             only --octopus-url and --service-account"
         );
         ConfigError::whole_file(Path::new(""), sentence)
     })

@@ -1,5 +1,6 @@
 //! From a file to a configuration.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -62,8 +63,12 @@ pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Co
     let mut problems = Problems::new(path);
     let built = yaml::read(text, &mut problems).and_then(|mut root| {
         expand(&mut root, environment, &mut problems);
-        let surroundings =
-            Surroundings { folder: path.parent().unwrap_or(Path::new("")), environment };
+        let secret_variables = RefCell::default();
+        let surroundings = Surroundings {
+            folder: path.parent().unwrap_or(Path::new("")),
+            environment,
+            secret_variables: &secret_variables,
+        };
         build(&root, (text, path), surroundings, &mut problems)
     });
     problems.finish(built)
@@ -116,6 +121,7 @@ fn build(
         token_door,
         limits,
         log,
+        secret_variables: surroundings.secret_variables.take(),
         digest: digest_of(text),
         path: path.to_owned(),
     })

@@ -76,6 +76,8 @@ pub struct Config {
     pub limits: Limits,
     /// How the program logs.
     pub log: LogConfig,
+    /// The variables of the environment in which secrets were found: nobody else is to have them.
+    pub secret_variables: Vec<String>,
     /// The first 12 hexadecimal digits of the file's SHA-256.
     pub digest: String,
     /// The file.

@@ -33,6 +33,11 @@ pub struct Problem {
 }
 
 impl ConfigError {
+    /// A problem with flags that stand in the place of a file.
+    pub fn of_flags(sentence: &str) -> Self {
+        Self::whole_file(Path::new(""), sentence.to_owned())
+    }
+
     /// A problem with the file as a whole.
     pub(super) fn whole_file(file: &Path, sentence: String) -> Self {
         let place = Place { line: 0, column: 0, path: String::new() };

@@ -1,8 +1,8 @@
 //! Secrets: never in the file, only where it says they are.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::expand::Environment;
+use super::accounts::Surroundings;
 use super::problem::Problems;
 use super::reader::{Section, refuse, text};
 use super::values::file;
@@ -23,10 +23,10 @@ pub(super) enum SecretSource {
 /// Reads `{ file: … }` or `{ env: … }`.
 pub(super) fn read(
     node: &Node,
-    folder: &Path,
-    environment: Environment<'_>,
+    surroundings: Surroundings<'_>,
     problems: &mut Problems,
 ) -> Option<SecretSource> {
+    let Surroundings { folder, environment, secret_variables } = surroundings;
     if let Value::Scalar(_) = node.value {
         let sentence = "a secret never stands in the configuration; write `{ file: /run/secrets/key \
                         }` or `{ env: NAME }`, and replace this one, for it may have been seen";
@@ -38,6 +38,7 @@ pub(super) fn read(
         (Some(node), None) => file(node, folder, problems).map(SecretSource::File),
         (None, Some(node)) => {
             let name = text(node, problems)?;
+            secret_variables.borrow_mut().push(name.to_owned());
             let value = environment(name).filter(|value| !value.is_empty());
             if value.is_none() {
                 let sentence = format!(

@@ -56,10 +56,16 @@ impl AccessToken {
         self.life.saturating_sub(self.age(clock))
     }
 
-    /// False from shortly before the token expires: 5 s, or a quarter of its life if that is less.
-    pub fn is_usable(&self, clock: &dyn Clock) -> bool {
+    /// How long it may be used from now on: until 5 s before it expires, or a quarter of its life
+    /// if that is less.
+    pub fn usable_for(&self, clock: &dyn Clock) -> Duration {
         let reserve = limits::UNUSABLE_BEFORE_EXPIRY.min(self.life / 4);
-        self.age(clock) < self.life.saturating_sub(reserve)
+        self.remaining(clock).saturating_sub(reserve)
+    }
+
+    /// False once it may not be used any more.
+    pub fn is_usable(&self, clock: &dyn Clock) -> bool {
+        !self.usable_for(clock).is_zero()
     }
 
     /// True from 120 s before the token expires, or half its life if that is less; somewhat later,

@@ -25,7 +25,10 @@ const HOP_BY_HOP: [HeaderName; 7] = [
 
 /// What callers say of where they come from; beside them all of `X-Forwarded-*`. Octopus believes
 /// some of it.
-const FORWARDING: [HeaderName; 4] = [
+const FORWARDING: [HeaderName; 6] = [
+    // Other spellings of the method override, by which no rule judged.
+    HeaderName::from_static("x-http-method"),
+    HeaderName::from_static("x-method-override"),
     header::FORWARDED,
     HeaderName::from_static("x-real-ip"),
     HeaderName::from_static("x-original-url"),

@@ -33,7 +33,10 @@ impl Listener {
     /// Binds the address of `spec`.
     pub async fn bind(spec: ListenerSpec) -> io::Result<Self> {
         let socket = Socket::bind(&spec.bind).await?;
-        let hosts = spec.hosts.clone().into();
+        // A URL under which callers know us is one under which they may ask.
+        let public = spec.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
+        let public = public.as_ref().and_then(http::Uri::host).map(str::to_owned);
+        let hosts = spec.hosts.iter().cloned().chain(public).collect();
         let public_url = spec.public_url.as_deref().map(Arc::from);
         Ok(Self { spec, hosts, public_url, socket })
     }

@@ -29,6 +29,8 @@ pub(super) struct Refusal {
     /// For the operator.
     pub(super) missed: Vec<Missed>,
     retry_after: Option<Duration>,
+    /// For the caller, where the code's own sentence says too little.
+    sentence: Option<String>,
     /// Whether what follows on the connection could be misread.
     closes: bool,
     /// Whether the answer is one of a token endpoint.
@@ -44,6 +46,7 @@ impl Refusal {
             detail: None,
             missed: Vec::new(),
             retry_after: None,
+            sentence: None,
             closes: false,
             is_oauth_error: false,
             is_caller_gone: false,
@@ -65,6 +68,12 @@ impl Refusal {
         self
     }
 
+    /// Tells the caller what is wrong with what it asked for, which it may know.
+    pub(super) fn saying(mut self, sentence: impl Into<String>) -> Self {
+        self.sentence = Some(sentence.into());
+        self
+    }
+
     /// The body broke off: either its framing is wrong, or the caller has gone.
     pub(super) const fn caller_gone(mut self) -> Self {
         self.is_caller_gone = true;
@@ -80,7 +89,8 @@ impl Refusal {
 
     /// The answer for the caller.
     pub(super) fn answer(&self, request_id: &str, is_head: bool) -> Response<AnswerBody> {
-        let (status, title, sentence) = wording(self.code);
+        let (status, title, usual) = wording(self.code);
+        let sentence = self.sentence.as_deref().unwrap_or(usual);
         let status = if self.is_oauth_error && status < 500 { 400 } else { status };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let code = self.code.as_str();
@@ -301,11 +311,9 @@ const fn other_wording(code: Code) -> (u16, &'static str, &'static str) {
             "Keys unavailable",
             "The keys of the ID token's issuer can't be had at the moment.",
         ),
-        Code::ExchangeUnavailable => (
-            503,
-            "Exchange unavailable",
-            "The token exchange at Octopus is not available at the moment.",
-        ),
+        Code::ExchangeUnavailable => {
+            (503, "Exchange unavailable", "An access token of Octopus can't be had at the moment.")
+        }
         Code::Overloaded => (503, "Overloaded", "The broker is serving as much as it can."),
         Code::Draining => (503, "Draining", "The broker is about to stop."),
         Code::UpstreamTimeout => {

@@ -135,8 +135,9 @@ impl Proxy {
             .map_err(credentials::form_code)?;
         journey.presented(id_token.fingerprint());
         let Some(account) = self.broker.service_account(&fields.audience) else {
-            let detail = "the field audience names no service account that is configured";
-            return Err(Refusal::new(Code::AudienceRefused).with_detail(detail));
+            let sentence = "The field audience must be the id (a GUID) or the name of a service account \
+                            that is configured here.";
+            return Err(Refusal::new(Code::AudienceRefused).saying(sentence));
         };
         let named = account.name.clone();
         let admission = self.broker.admit(id_token, Some(&named)).await;
@@ -144,7 +145,7 @@ impl Proxy {
         journey.admitted(&admission);
         let credential = self.credential(&admission, journey).await?;
         let remaining = match &credential {
-            Credential::AccessToken(obtained) => obtained.token().remaining(&*self.clock),
+            Credential::AccessToken(obtained) => obtained.token().usable_for(&*self.clock),
             Credential::ApiKey(_) => limits::API_KEY_COVER,
         };
         let (text, life) = match (self.token_door.issues, &credential) {
@@ -202,12 +203,12 @@ struct Fields {
 impl Fields {
     /// All four fields of Octopus, each exactly once, as JSON or as a form.
     fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
-        let wrong = |detail: &str| Refusal::new(Code::BadRequest).with_detail(detail);
+        let wrong = |sentence: &str| Refusal::new(Code::BadRequest).saying(sentence);
         let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default().trim();
         let pairs: Vec<(String, Secret)> = if kind.eq_ignore_ascii_case("application/json") {
             let Ok(Json::Object(members)) = Json::parse(body) else {
-                return Err(wrong("the body is not one strict JSON object"));
+                return Err(wrong("The body is not one strict JSON object."));
             };
             let texts = members.iter().filter_map(|(name, value)| {
                 value.as_str().map(|text| (name.clone(), Secret::new(text)))
@@ -217,20 +218,20 @@ impl Fields {
             let pairs = form_urlencoded::parse(body);
             pairs.map(|(name, value)| (name.into_owned(), Secret::new(value))).collect()
         } else {
-            return Err(wrong("the body is neither application/json nor a form"));
+            return Err(wrong("The body is neither application/json nor a form."));
         };
         let only = |name: &str| {
             let mut values = pairs.iter().filter(|(found, _)| found == name);
             match (values.next(), values.next()) {
                 (Some((_, value)), None) if !value.expose().is_empty() => Ok(value.clone()),
-                _ => Err(wrong(&format!("the field {name} is not there exactly once, as a text"))),
+                _ => Err(wrong(&format!("The field {name} is not there exactly once, as a text."))),
             }
         };
         if only("grant_type")?.expose() != GRANT_TYPE {
-            return Err(wrong("the grant_type is not the token exchange's"));
+            return Err(wrong("The grant_type is not that of a token exchange."));
         }
         if only("subject_token_type")?.expose() != TOKEN_TYPE {
-            return Err(wrong("the subject_token_type is not that of a JWT"));
+            return Err(wrong("The subject_token_type is not that of a JWT."));
         }
         let audience = only("audience")?.expose().to_owned();
         Ok(Self { subject_token: only("subject_token")?, audience })

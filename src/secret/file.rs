@@ -69,7 +69,7 @@ fn check(metadata: &Metadata) -> Result<(), SecretFileError> {
         return Err(SecretFileError::Kind);
     }
     let owner = metadata.uid();
-    if owner != 0 && own_user().is_none_or(|own| own != owner) {
+    if owner != 0 && rustix::process::geteuid().as_raw() != owner {
         return Err(SecretFileError::Owner { owner });
     }
     let mode = metadata.mode() & 0o7777;
@@ -80,11 +80,6 @@ fn check(metadata: &Metadata) -> Result<(), SecretFileError> {
         return Err(SecretFileError::Size);
     }
     Ok(())
-}
-
-/// The user that this process runs as: the owner of its entry in `/proc`.
-fn own_user() -> Option<u32> {
-    std::fs::metadata("/proc/self").ok().map(|metadata| metadata.uid())
 }
 
 #[cfg(test)]

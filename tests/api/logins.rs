@@ -100,7 +100,7 @@ async fn a_login_with_json_or_a_form_gives_a_stand_in_that_every_carrier_takes()
 
     for answer in [&by_json, &by_form] {
         assert_eq!(answer["token_type"], "Bearer");
-        assert_eq!(answer["expires_in"], 3600);
+        assert_eq!(answer["expires_in"], 3595);
         assert_eq!(answer["issued_token_type"], "urn:ietf:params:oauth:token-type:access_token");
         let key = world.keep_secret(answer["access_token"].as_str().unwrap().to_owned());
         world.get("/api/users/me").bearer(&key).ok().await;

@@ -149,6 +149,7 @@ async fn the_command_finds_the_stand_in_under_every_name_and_no_other_key() {
         ("OCTOPUS_CLI_PASSWORD", "inherited"),
         ("OCTOPUS_ID_TOKEN", "inherited"),
         ("OCTOPUS_SPACE", "Spaces-1"),
+        ("NO_PROXY", "intranet.example"),
     ];
 
     let ended = stage.exec_in(&environment, &[], &["env"]).await;
@@ -166,6 +167,8 @@ async fn the_command_finds_the_stand_in_under_every_name_and_no_other_key() {
         assert!(value(name).unwrap().starts_with("http://127.0.0.1:"), "{name}");
     }
     assert_eq!(value("OCTOPUS_SPACE").as_deref(), Some("Spaces-1"));
+    assert_eq!(value("NO_PROXY").as_deref(), Some("intranet.example,127.0.0.1,localhost"));
+    assert_eq!(value("no_proxy").as_deref(), Some("127.0.0.1,localhost"));
     assert!(!ended.stdout.to_lowercase().contains("inherited"), "{}", ended.stdout);
     assert!(!ended.stdout.contains("OCTOBROKER_"), "{}", ended.stdout);
     stage.close().await;
@@ -188,6 +191,19 @@ async fn the_exit_code_is_the_commands_or_says_why_there_was_none() {
         let ended = stage.exec(&[], command).await;
         assert_eq!(ended.code, Some(code), "{command:?}: {}", ended.stderr);
     }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_mistyped_option_is_told_and_the_command_s_own_are_left_to_it() {
+    let stage = Stage::set("exec-options").await;
+
+    let mistyped = stage.exec(&["--isolat"], &["true"]).await;
+    let own = stage.exec(&[], &["sh", "-c", "echo $1", "sh", "--isolate"]).await;
+
+    assert_eq!(mistyped.code, Some(2), "{}", mistyped.stderr);
+    assert!(mistyped.stderr.contains("unexpected argument '--isolat'"), "{}", mistyped.stderr);
+    assert_eq!((own.code, own.stdout.as_str()), (Some(0), "--isolate\n"), "{}", own.stderr);
     stage.close().await;
 }
 
@@ -238,6 +254,36 @@ async fn signals_are_passed_on_and_no_argument_holds_a_secret() {
 }
 
 #[tokio::test]
+async fn a_command_dies_with_whoever_started_exec_even_if_it_ignores_the_request() {
+    let stage = Stage::set("exec-orphan").await;
+    let script = "trap '' TERM; echo $$ $PPID > pids; while :; do sleep 0.01; done";
+    let heard = stage.path("heard");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "\"$@\" & wait", "sh", env!("CARGO_BIN_EXE_octobroker"), "exec"]);
+    shell.args(["--octopus-url", &stage.octopus.url(), "--service-account", &stage.account.id]);
+    shell.args(["--", "sh", "-c", script]).env_clear().env("PATH", "/usr/bin:/bin");
+    shell.env("OCTOBROKER_TOKEN_FILE", stage.path("token")).current_dir(stage.folder.path());
+    shell.stderr(std::fs::File::create(&heard).unwrap());
+    let mut shell = shell.spawn().unwrap();
+    let pids = stage.read("pids").await;
+
+    shell.kill().unwrap();
+    shell.wait().unwrap();
+
+    for pid in pids.split_whitespace() {
+        until("the command and exec have ended", async || has_ended(pid).then_some(())).await;
+    }
+    assert_eq!(std::fs::read_to_string(heard).unwrap(), "");
+    stage.close().await;
+}
+
+/// Whether there is no such process, or only its exit code for a parent that does not ask.
+fn has_ended(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"));
+    status.map_or(true, |status| status.contains("State:\tZ"))
+}
+
+#[tokio::test]
 async fn a_long_command_outlives_many_tokens_without_a_failure() {
     let stage = Stage::set("exec-long").await;
     stage.octopus.set(|knobs| knobs.expires_in = emulator::octopus::ExpiresIn::Seconds(1));
@@ -277,5 +323,27 @@ async fn an_isolated_command_can_get_no_token_of_its_own() {
     assert!(plain.stdout.contains("GITLAB_CI=true"));
     assert!(isolated.stdout.contains("GITLAB_CI=true"));
     assert!(!isolated.stdout.contains("eyJ"), "{}", isolated.stdout);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_key_of_the_configuration_does_not_reach_the_command() {
+    let stage = Stage::set("exec-key").await;
+    let key = stage.octopus.add_api_key(&stage.account);
+    let yaml = format!(
+        "octopus: {{ url: '{}' }}\nlisteners: [{{ bind: '127.0.0.1:0' }}]\n\
+         admin: {{ bind: '127.0.0.1:0' }}\n\
+         service_accounts: {{ helper: {{ agent: true, api_key: {{ env: AGENT_KEY }} }} }}\n\
+         ambient: {{ service_account: helper }}\n",
+        stage.octopus.url()
+    );
+    let config = stage.folder.write("octobroker.yaml", &yaml);
+    let environment = [("AGENT_KEY", key.as_str())];
+
+    let ended = stage.run(&["exec", "--config", &config, "--", "env"], &environment).await;
+
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stdout.contains("OCTOPUS_API_KEY=API-"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains(&key) && !ended.stdout.contains("AGENT_KEY"));
     stage.close().await;
 }
