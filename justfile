@@ -11,10 +11,16 @@ fmt:
 # Lints, warnings denied.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy --test clients -- -D warnings
 
 # All tests, or those whose name holds a word.
 test *filter:
     cargo test --workspace {{ filter }}
+
+# Real clients through the broker. Needs Node.js 18 or later, npm and curl.
+clients *filter:
+    npm ci --prefix tests/clients --ignore-scripts --no-audit --no-fund
+    cargo test --test clients {{ filter }}
 
 # The documentation of the code, warnings denied.
 doc:

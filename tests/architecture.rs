@@ -148,6 +148,23 @@ fn the_readme_s_commands_are_those_of_ci() {
 }
 
 #[test]
+fn ci_installs_and_runs_the_real_clients_as_the_readme_says() {
+    let (readme, ci) = (read("README.md"), read(".ci/run"));
+    for command in ["npm ci --prefix tests/clients --ignore-scripts", "cargo test --test clients"] {
+        assert!(readme.contains(command), "README.md lacks `{command}`");
+        let runs = |line: &str| line.starts_with("step ") && line.contains(command);
+        assert!(ci.lines().any(runs), ".ci/run does not run `{command}`");
+    }
+}
+
+#[test]
+fn the_lock_of_the_clients_names_no_registry() {
+    let lock = read("tests/clients/package-lock.json");
+    assert!(lock.contains("\"integrity\""), "the lock pins what it installs");
+    assert_none(check_absent("tests/clients/package-lock.json", &lock, "\"resolved\"", ""));
+}
+
+#[test]
 fn the_readme_s_configurations_are_sound() {
     let readme = read("README.md");
     let blocks: Vec<&str> = yaml(&readme).filter(|block| block.starts_with("octopus:")).collect();

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::accounts::ServiceAccount;
 use super::credentials::query_pairs;
+use super::releases;
 use super::routes::{Admitted, Payload};
 use super::shared::Shared;
 use crate::answer::{self, RawAnswer, Reply};
@@ -31,10 +32,21 @@ impl Shared {
             (Method::GET, ["spaces"]) => collection(&[space()]),
             (Method::GET, ["spaces", "all"]) => answer::json_reply(200, &json!([space()])),
             (Method::GET, []) => answer::json_reply(200, &space()),
-            (Method::POST, ["packages", "raw"]) => package_stored(&request),
+            (Method::POST, ["packages", "raw"]) | (Method::PUT, ["nuget", "packages"]) => {
+                package_stored(&request)
+            }
             (Method::GET, ["packages", _, "raw"]) => download(&request, "application/octet-stream"),
-            (Method::POST, ["releases", "create", "v1"]) => release_created(&body),
-            (Method::POST, ["deployments", "create", "untenanted", "v1"]) => deployed(),
+            (Method::POST, ["releases", "create", "v1"]) => releases::release_executed(&body),
+            (Method::POST, ["deployments", "create", "untenanted", "v1"]) => {
+                releases::deployment_executed()
+            }
+            (Method::POST, ["releases"]) => releases::release_created(&body),
+            (Method::POST, ["deployments"]) => releases::deployment_created(&body),
+            (Method::GET, ["projects", id]) => releases::project(id),
+            (Method::GET, [kind, id]) if kind.eq_ignore_ascii_case("deploymentprocesses") => {
+                releases::deployment_process(id)
+            }
+            (Method::GET, ["variables", id]) => releases::variable_set(id),
             (Method::GET, ["tasks"]) => collection(&tasks(&request)),
             (Method::GET, ["tasks", id, "details"]) => {
                 answer::json_reply(200, &json!({"Task": task(id), "ActivityLogs": []}))
@@ -131,20 +143,6 @@ fn download(request: &Admitted, content_type: &'static str) -> Reply {
         .and_then(|(_, value)| value.parse().ok())
         .unwrap_or(1_024);
     answer::typed(200, content_type, "").map(|_| body::generated(length))
-}
-
-fn release_created(body: &Value) -> Reply {
-    let version = any_case(body, "releaseVersion").and_then(Value::as_str);
-    let release = json!({
-        "ReleaseId": "Releases-1",
-        "ReleaseVersion": version.unwrap_or("0.0.1"),
-    });
-    answer::json_reply(200, &release)
-}
-
-fn deployed() -> Reply {
-    let task = json!({"DeploymentId": "Deployments-1", "ServerTaskId": "ServerTasks-1"});
-    answer::json_reply(200, &json!({"DeploymentServerTasks": [task]}))
 }
 
 fn tasks(request: &Admitted) -> Vec<Value> {

@@ -16,6 +16,7 @@ mod mcp;
 mod public;
 mod rate_limit;
 mod record;
+mod releases;
 mod routes;
 mod shared;
 

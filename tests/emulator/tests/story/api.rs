@@ -84,6 +84,44 @@ async fn the_flows_of_a_deployment_work() {
 }
 
 #[tokio::test]
+async fn the_plain_resources_of_older_clients_work() {
+    let world = World::start().await;
+    let token = world.access_token().await;
+
+    let project = world.get("/api/Spaces-1/projects/shop", &token).await.json();
+    assert_eq!((&project["Id"], &project["Slug"]), (&json!("Projects-1"), &json!("shop")));
+    let process = format!("/api/deploymentProcesses/{}", project["DeploymentProcessId"]);
+    let process = world.get(&process.replace('"', ""), &token).await.json();
+    assert_eq!(process["Steps"][0]["Actions"][0]["Name"], "Deploy");
+    let variables = format!("/api/variables/{}", project["VariableSetId"]);
+    let variables = world.get(&variables.replace('"', ""), &token).await.json();
+    let environment = &variables["ScopeValues"]["Environments"][0];
+    assert_eq!(environment["Name"], "Test");
+
+    let post = |path: &str| format!("POST {path} HTTP/1.1\r\nAuthorization: Bearer {token}");
+    let release = json!({"projectId": project["Id"], "version": "1.2.3"}).to_string();
+    let release = world.send(&post("/api/releases"), release.as_bytes()).await;
+    assert_eq!((release.status, &release.json()["Id"]), (201, &json!("Releases-1")));
+    let deployment = json!({"releaseId": "Releases-1", "environmentId": environment["Id"]});
+    let deployment = deployment.to_string();
+    let deployment = world.send(&post("/api/deployments"), deployment.as_bytes()).await;
+    assert_eq!((deployment.status, &deployment.json()["TaskId"]), (201, &json!("ServerTasks-1")));
+    for path in ["/api/releases", "/api/deployments"] {
+        assert_eq!(world.send(&post(path), b"{}").await.status, 400, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn nuget_pushes_where_the_documentation_says() {
+    let world = World::start().await;
+    let key = world.octopus.add_api_key(&world.account);
+    let head = format!("PUT /api/Spaces-1/nuget/packages HTTP/1.1\r\nX-NuGet-ApiKey: {key}");
+
+    assert_eq!(world.send(&head, b"a package").await.status, 201);
+    assert_eq!(world.send(&head, b"").await.status, 400);
+}
+
+#[tokio::test]
 async fn any_other_path_is_echoed_byte_for_byte() {
     let world = World::start().await;
     let token = world.access_token().await;
