@@ -3,10 +3,10 @@
 //! The command finds a stand-in under every name that Octopus's tools read, and no key of anybody.
 //! The stand-in is worth nothing but at this broker's port, and nothing when the command has ended.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
-use std::pin::Pin;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +110,6 @@ impl ExecFlags {
     /// Runs the command to its end, with the broker beside it.
     pub(super) async fn run(self, app: App) -> Exit {
         let broker = app.broker();
-
         let Some(address) = app.addresses().first().copied() else {
             complain("octobroker: exec needs a TCP listener in the configuration");
             return Exit::Configuration;
@@ -250,11 +249,9 @@ impl Signals {
             !comes_by_itself && !is_ignored
         });
         for typed in [SignalKind::interrupt(), SignalKind::quit()] {
-            // Listened to in any case, so that it does not end the broker before the command.
-            tasks::spawn(async move {
-                let Ok(mut typed) = signal(typed) else { return };
-                while typed.recv().await.is_some() {}
-            });
+            // Caught from now on in any case (a handler stays when its listener is dropped), so
+            // that it does not end the broker before the command.
+            drop(signal(typed)?);
         }
         let listened = passed.map(|(kind, number)| signal(kind).map(|signal| (signal, number)));
         listened.collect::<io::Result<Vec<_>>>().map(Self)
@@ -263,20 +260,10 @@ impl Signals {
     /// Passes signals on until the command ends.
     async fn pass_to(mut self, mut child: Child) -> Exit {
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-        let mut orphaned = std::pin::pin!(orphaned());
+        let mut ending = std::pin::pin!(end_with_parent(getppid(), pid));
         loop {
             tokio::select! {
-                // Whoever started us is gone, and the command goes too: asked first, then made to.
-                signal = &mut orphaned => {
-                    if let Some(pid) = pid {
-                        let _ = kill_process(pid, signal);
-                    }
-                    orphaned.set(if signal == Signal::KILL {
-                        Box::pin(std::future::pending())
-                    } else {
-                        killed_later()
-                    });
-                }
+                never = &mut ending => match never {},
                 ended = child.wait() => return ended.map_or(Exit::Failure, outcome),
                 number = self.next() => if let Some(pid) = pid {
                     // It may have ended in this very moment.
@@ -297,24 +284,19 @@ impl Signals {
     }
 }
 
-/// Returns TERM when the process that started us has ended. The kernel's own death signal is not
-/// used: it comes when the *thread* that started us ends.
-fn orphaned() -> Pin<Box<dyn Future<Output = Signal>>> {
-    let parent = getppid();
-    Box::pin(async move {
-        while getppid() == parent {
-            tokio::time::sleep(PARENT_LOOK).await;
-        }
-        Signal::TERM
-    })
-}
-
-/// Returns KILL when the command had its time to end.
-fn killed_later() -> Pin<Box<dyn Future<Output = Signal>>> {
-    Box::pin(async {
+/// Ends the command when the process that started us has ended: asks first, then kills. The
+/// kernel's own death signal is not used: it comes when the *thread* that started us ends.
+async fn end_with_parent(parent: Option<Pid>, command: Option<Pid>) -> Infallible {
+    while getppid() == parent {
+        tokio::time::sleep(PARENT_LOOK).await;
+    }
+    if let Some(command) = command {
+        // It may have ended by itself.
+        let _ = kill_process(command, Signal::TERM);
         tokio::time::sleep(ORPHAN_TIME).await;
-        Signal::KILL
-    })
+        let _ = kill_process(command, Signal::KILL);
+    }
+    std::future::pending().await
 }
 
 /// Whether SIGHUP was ignored when we started, as `nohup` has it: bit 0 of the mask.
