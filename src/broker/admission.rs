@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::ambient::OwnToken;
 use crate::clock::Clock;
 use crate::identity::{IdToken, VerifiedToken, VerifyError};
-use crate::octopus::{ApiKey, ServiceAccount};
+use crate::octopus::{ApiKey, Grant, ServiceAccount};
 use crate::telemetry::{Code, Missed};
 
 /// The proof that a request may go to Octopus: this identity, by this rule, as this service
@@ -16,6 +16,7 @@ pub struct Admission {
     /// `None` for the broker's own identity, which no rule judges.
     pub(super) rule: Option<String>,
     pub(super) service_account: Arc<ServiceAccount>,
+    pub(super) grant: Arc<Grant>,
     /// True if a stand-in was presented, which may outlive the ID token.
     pub(super) is_stand_in: bool,
 }
@@ -76,6 +77,11 @@ impl Admission {
     /// Whom the request is made as.
     pub fn service_account(&self) -> &ServiceAccount {
         &self.service_account
+    }
+
+    /// What the caller may do as that account.
+    pub fn grant(&self) -> &Grant {
+        &self.grant
     }
 
     /// The API key that is used instead of exchanges, if the account has one.

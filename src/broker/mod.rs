@@ -28,7 +28,7 @@ use admission::Caller;
 use crate::ambient::AmbientError;
 use crate::clock::Clock;
 use crate::identity::{IdToken, Rejected, Verifier};
-use crate::octopus::{API_KEY, ServiceAccount};
+use crate::octopus::{API_KEY, Grant, ServiceAccount};
 use crate::secret::Secret;
 use crate::trust::Policy;
 
@@ -36,7 +36,7 @@ use crate::trust::Policy;
 #[derive(Debug)]
 pub struct Broker {
     verifier: Arc<Verifier>,
-    policy: Policy,
+    policy: Policy<Arc<Grant>>,
     service_accounts: HashMap<String, Arc<ServiceAccount>>,
     access_tokens: AccessTokens,
     stand_ins: StandIns,
@@ -80,7 +80,7 @@ impl Broker {
     /// A broker for these rules and accounts.
     pub fn new(
         verifier: Arc<Verifier>,
-        policy: Policy,
+        policy: Policy<Arc<Grant>>,
         service_accounts: Vec<ServiceAccount>,
         (access_tokens, stand_ins): (AccessTokens, StandIns),
         clock: Arc<dyn Clock>,
@@ -134,12 +134,12 @@ impl Broker {
             Err(denial) => return Err(AdmissionError::NoRule { token, missed: denial.missed }),
         };
         let account = self.service_accounts.get(&rule.service_account);
-        let rule = rule.name.clone();
+        let (rule, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
         let Some(service_account) = account.cloned() else {
             return Err(AdmissionError::NoAccount { rule });
         };
         let caller = Caller::Workload { id_token, token };
-        Ok(Admission { caller, rule: Some(rule), service_account, is_stand_in: false })
+        Ok(Admission { caller, rule: Some(rule), service_account, grant, is_stand_in: false })
     }
 
     /// The service account with this id or name.
@@ -190,7 +190,7 @@ impl Broker {
     }
 
     /// The rules.
-    pub fn policy(&self) -> &Policy {
+    pub fn policy(&self) -> &Policy<Arc<Grant>> {
         &self.policy
     }
 }

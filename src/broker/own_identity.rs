@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use super::access_tokens::AccessTokens;
 use super::admission::{Admission, Caller};
 use crate::ambient::{AmbientError, AmbientIdentity, OwnToken};
-use crate::octopus::ServiceAccount;
+use crate::octopus::{Grant, ServiceAccount};
 
 /// Who the broker is, and as whom it acts.
 #[derive(Debug)]
@@ -15,6 +15,7 @@ pub struct OwnIdentity {
     /// `None` only where the service account has an API key.
     ambient: Option<AmbientIdentity>,
     service_account: Arc<ServiceAccount>,
+    grant: Arc<Grant>,
     /// The last token that the platform gave: while its access token lives, it serves on.
     last: ArcSwapOption<OwnToken>,
 }
@@ -23,8 +24,9 @@ impl OwnIdentity {
     /// Acts as `service_account` with the ID tokens of `ambient`, which an account with an API key
     /// does not need.
     pub fn new(ambient: Option<AmbientIdentity>, service_account: ServiceAccount) -> Self {
+        let grant = Arc::new(Grant::default_for(&service_account));
         let service_account = Arc::new(service_account);
-        Self { ambient, service_account, last: ArcSwapOption::empty() }
+        Self { ambient, service_account, grant, last: ArcSwapOption::empty() }
     }
 
     /// Where the ID tokens come from.
@@ -60,6 +62,7 @@ impl OwnIdentity {
 
     fn admission(&self, caller: Caller) -> Admission {
         let service_account = Arc::clone(&self.service_account);
-        Admission { caller, rule: None, service_account, is_stand_in: false }
+        let grant = Arc::clone(&self.grant);
+        Admission { caller, rule: None, service_account, grant, is_stand_in: false }
     }
 }

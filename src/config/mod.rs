@@ -40,6 +40,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use ambient::AmbientConfig;
 pub use find::find;
@@ -49,7 +50,7 @@ pub use problem::{ConfigError, Problem};
 
 use crate::identity::Issuer;
 use crate::limits::Limits;
-use crate::octopus::{ServiceAccount, Upstream};
+use crate::octopus::{Grant, ServiceAccount, Upstream};
 use crate::proxy::{ListenerSpec, TokenDoor};
 use crate::trust::Rule;
 
@@ -67,7 +68,7 @@ pub struct Config {
     /// Whom workloads act as.
     pub service_accounts: Vec<ServiceAccount>,
     /// In the order of the file; at least one. Each names a configured issuer and account.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Rule<Arc<Grant>>>,
     /// The broker's own identity.
     pub ambient: Option<AmbientConfig>,
     /// What the exchange door gives out.

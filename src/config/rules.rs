@@ -1,5 +1,7 @@
 //! `rules:` — who may act as whom, tried in the order of the file.
 
+use std::sync::Arc;
+
 use super::claims;
 use super::nearest::suggestion;
 use super::problem::Problems;
@@ -7,7 +9,7 @@ use super::reader::{Named, Section, check_name, items, refuse, text};
 use super::yaml::{Node, Value};
 use crate::identity::Issuer;
 use crate::limits;
-use crate::octopus::ServiceAccount;
+use crate::octopus::{Grant, ServiceAccount};
 use crate::trust::{Condition, Rule};
 
 /// The keys of one rule.
@@ -20,7 +22,11 @@ pub(super) struct Parties<'a> {
 }
 
 /// Reads the section.
-pub(super) fn read(node: &Node, parties: &Parties<'_>, problems: &mut Problems) -> Vec<Rule> {
+pub(super) fn read(
+    node: &Node,
+    parties: &Parties<'_>,
+    problems: &mut Problems,
+) -> Vec<Rule<Arc<Grant>>> {
     if is_empty(node) {
         let sentence = "has no rule, so nobody could do anything; write one, with `name:`, \
                         `issuer:`, `claims:` and `service_account:`";
@@ -51,7 +57,7 @@ fn rule<'a>(
     parties: &Parties<'_>,
     names: &mut Vec<&'a str>,
     problems: &mut Problems,
-) -> Option<Rule> {
+) -> Option<Rule<Arc<Grant>>> {
     let section = Section::open(node, KEYS, problems)?;
     let name = name(&section, names, problems);
     let advice = "write the name of one under `issuers:`";
@@ -73,6 +79,7 @@ fn rule<'a>(
         service_account: account.name.clone(),
         audience: audience?,
         conditions: conditions?,
+        grant: Arc::new(Grant::default_for(account)),
     })
 }
 

@@ -82,7 +82,7 @@ impl Proxy {
         if let Some(detail) = intake.never_allowed {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
-        if admission.service_account().is_agent && !intake.is_read {
+        if !admission.grant().allows(intake.is_read) {
             let detail = "agents may read, and no more";
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }

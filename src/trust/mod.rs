@@ -5,7 +5,8 @@
 //! the first whose conditions all hold decides. Claim values are data: they are compared, never
 //! interpolated, and nothing here is a regular expression.
 //!
-//! The room knows service accounts by name only; what they are is `octopus`'s matter.
+//! The room knows service accounts by name only; what they are, and what a rule grants, is
+//! `octopus`'s matter.
 
 mod condition;
 mod glob;
@@ -22,9 +23,9 @@ use crate::limits;
 use crate::telemetry::Missed;
 
 /// The rules, in order, found by issuer and audience.
-#[derive(Debug, Default)]
-pub struct Policy {
-    rules: Vec<Rule>,
+#[derive(Debug)]
+pub struct Policy<G> {
+    rules: Vec<Rule<G>>,
     /// Issuer's name, then audience: positions in `rules`, ascending.
     candidates: HashMap<String, HashMap<String, Vec<usize>>>,
 }
@@ -37,9 +38,9 @@ pub struct Denial {
     pub missed: Vec<Missed>,
 }
 
-impl Policy {
+impl<G> Policy<G> {
     /// A policy of these rules, tried in this order.
-    pub fn new(rules: Vec<Rule>) -> Self {
+    pub fn new(rules: Vec<Rule<G>>) -> Self {
         let mut candidates: HashMap<String, HashMap<String, Vec<usize>>> = HashMap::new();
         for (at, rule) in rules.iter().enumerate() {
             let of_issuer = candidates.entry(rule.issuer.clone()).or_default();
@@ -53,7 +54,7 @@ impl Policy {
         &self,
         token: &VerifiedToken,
         service_account: Option<&str>,
-    ) -> Result<&Rule, Denial> {
+    ) -> Result<&Rule<G>, Denial> {
         let mut missed = Vec::new();
         for rule in self.candidates(token) {
             if service_account.is_some_and(|named| named != rule.service_account) {
@@ -68,14 +69,14 @@ impl Policy {
         Err(Denial { missed })
     }
 
-    fn candidates(&self, token: &VerifiedToken) -> impl Iterator<Item = &Rule> {
+    fn candidates(&self, token: &VerifiedToken) -> impl Iterator<Item = &Rule<G>> {
         let of_issuer = self.candidates.get(token.issuer_name());
         let positions = of_issuer.and_then(|by_audience| by_audience.get(token.audience()));
         positions.into_iter().flatten().filter_map(|at| self.rules.get(*at))
     }
 
     /// All rules, in order.
-    pub fn rules(&self) -> &[Rule] {
+    pub fn rules(&self) -> &[Rule<G>] {
         &self.rules
     }
 }

@@ -4,9 +4,9 @@ use super::condition::Condition;
 use crate::identity::{ClaimAddress, Json};
 use crate::telemetry::Missed;
 
-/// A rule. All its conditions must hold.
+/// A rule. All its conditions must hold. `G` is what it grants, which this room only hands on.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct Rule<G> {
     /// The operator's name for it: a label in logs and metrics.
     pub name: String,
     /// The issuer, by its configured name.
@@ -17,9 +17,11 @@ pub struct Rule {
     pub audience: String,
     /// What the claims must be; at least one of them positive.
     pub conditions: Vec<Condition>,
+    /// What whoever satisfies it may do.
+    pub grant: G,
 }
 
-impl Rule {
+impl<G> Rule<G> {
     /// The first condition that does not hold for the claims that `claim` finds. It is for the
     /// operator: it goes to the log, never to the caller.
     pub fn first_miss<'a>(

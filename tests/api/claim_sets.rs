@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use emulator::{Algorithm, SigningKey, jwt};
 use octobroker::config;
 use octobroker::identity::ClaimAddress;
+use octobroker::octopus::Grant;
 use octobroker::trust::{Rule, Test};
 use serde_json::{Value, json};
 
@@ -105,7 +107,7 @@ async fn no_condition_of_a_rule_is_idle() {
 }
 
 /// The claims with, one after the other, each condition of the rule broken.
-fn spoilt(rule: &Rule, payload: &Value) -> Vec<Value> {
+fn spoilt(rule: &Rule<Arc<Grant>>, payload: &Value) -> Vec<Value> {
     let broken = rule.conditions.iter().filter_map(|condition| {
         let value = match &condition.test {
             Test::NotOneOf(unwanted) => json!(unwanted[0]),
@@ -123,7 +125,7 @@ fn spoilt(rule: &Rule, payload: &Value) -> Vec<Value> {
 }
 
 /// A world with a rule for every platform, and an Octopus that trusts all of their issuers.
-async fn acme(name: &str) -> (World, Vec<Rule>) {
+async fn acme(name: &str) -> (World, Vec<Rule<Arc<Grant>>>) {
     let mut world = World::without_broker().await;
     let [rsa, p256, p384] = keys();
     let file = KeyFile::new(&format!("acme-{name}"), &[&rsa, &p256, &p384]);
