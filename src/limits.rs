@@ -198,6 +198,27 @@ pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
 /// Largest upstream answer head, in bytes.
 pub const UPSTREAM_HEAD_BYTES: usize = 64 << 10;
 
+/// Largest certificate or key file of a listener, in bytes: a chain of four has 8 KiB.
+pub const TLS_FILE_BYTES: u64 = 256 << 10;
+
+/// A listener's certificate files are looked at this often for a change.
+pub const TLS_FILES_LOOK: Duration = Duration::from_secs(5);
+
+/// A TLS handshake must be over after this.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Requests side by side on one HTTP/2 connection.
+pub const HTTP2_STREAMS: u32 = 100;
+
+/// What waits, at most, for one HTTP/2 stream's window to open, in bytes.
+pub const HTTP2_SEND_BUFFER: usize = 64 << 10;
+
+/// HTTP/2 connections are looked at this often for standing still.
+pub const HTTP2_LOOK: Duration = Duration::from_secs(1);
+
+/// A body that moves at all moves this many bytes in the time that it has; pings do not.
+pub const HTTP2_MOVED_BYTES: u64 = 1 << 10;
+
 /// Most rules in a configuration.
 pub const RULES: usize = 1_000;
 

@@ -1,19 +1,21 @@
 //! `listeners:` and `admin:` — where the broker listens.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use url::Host;
 
 use super::problem::Problems;
 use super::reader::{Section, items, refuse, scalar, text};
+use super::tls;
 use super::values::flag;
 use super::web::{self, Query};
 use super::yaml::{Node, Value};
 use crate::proxy::{Bind, ListenerSpec};
 
 /// The keys of one listener.
-pub(super) const KEYS: &[&str] = &["bind", "mode", "ambient", "hosts", "public_url", "plaintext"];
+pub(super) const KEYS: &[&str] =
+    &["bind", "tls", "mode", "ambient", "hosts", "public_url", "plaintext"];
 
 /// The keys of `admin`.
 pub(super) const ADMIN_KEYS: &[&str] = &["bind"];
@@ -31,8 +33,8 @@ const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST
 
 /// Reads both sections: no two of their addresses may be the same.
 pub(super) fn read(
-    listeners: Option<&Node>,
-    admin: Option<&Node>,
+    (listeners, admin): (Option<&Node>, Option<&Node>),
+    folder: &Path,
     problems: &mut Problems,
 ) -> (Vec<ListenerSpec>, SocketAddr) {
     let mut taken = Vec::new();
@@ -42,7 +44,7 @@ pub(super) fn read(
         }
         Some(node) => {
             let nodes = items(node, problems).unwrap_or_default();
-            nodes.iter().filter_map(|node| listener(node, &mut taken, problems)).collect()
+            nodes.iter().filter_map(|node| listener(node, folder, &mut taken, problems)).collect()
         }
     };
     let admin = admin.and_then(|node| admin_address(node, &mut taken, problems));
@@ -67,6 +69,7 @@ pub(super) fn check_ambient(listeners: Option<&Node>, has_ambient: bool, problem
 
 fn listener(
     node: &Node,
+    folder: &Path,
     taken: &mut Vec<SocketAddr>,
     problems: &mut Problems,
 ) -> Option<ListenerSpec> {
@@ -86,21 +89,32 @@ fn listener(
     let public_url = section.value("public_url");
     let public_url = public_url.and_then(|node| web::url(node, Query::Refused, problems));
     let public_url = public_url.map(|(text, _)| text.to_owned());
+    let tls_node = section.value("tls");
+    let tls = tls_node.and_then(|node| tls::files(node, folder, problems));
     let advice = "write an address and a port, such as `bind: 127.0.0.1:8484`";
     let bind_node = section.required("bind", advice, problems)?;
     if let Some(path) = unix_path(bind_node, problems) {
         let mode = section.value("mode").map_or(Some(MODE), |node| mode(node, problems))?;
         let bind = Bind::Unix { path, mode };
-        return Some(ListenerSpec { bind, is_ambient, hosts, public_url });
+        if let Some(node) = tls_node {
+            let sentence = "is for addresses: a Unix socket does not leave this machine; remove it";
+            problems.add(&node.place, sentence);
+        }
+        return Some(ListenerSpec { bind, is_ambient, hosts, public_url, tls: None });
     }
     if let Some(node) = section.value("mode") {
         refuse(node, "is for Unix sockets; remove it, or write `bind: unix:/path`", problems);
     }
     let bind = address(bind_node, taken, problems)?;
-    if !bind.ip().is_loopback() && !is_plaintext_meant? {
-        let sentence = "other machines reach this address, and TLS in the broker comes later; \
-                        write `plaintext: true` beside it if something in front does TLS or the \
-                        network is trusted, else bind 127.0.0.1";
+    let is_plaintext_meant = is_plaintext_meant?;
+    if let (Some(node), true) = (tls_node, is_plaintext_meant) {
+        let sentence = "stands beside `plaintext: true`; remove one of them";
+        problems.add(&node.place, sentence);
+    }
+    if !bind.ip().is_loopback() && tls_node.is_none() && !is_plaintext_meant {
+        let sentence = "other machines reach this address, and tokens would cross the network in \
+                        the clear; write `tls: { cert_file: …, key_file: … }`, or `plaintext: \
+                        true` if something in front does TLS, else bind 127.0.0.1";
         refuse(bind_node, sentence, problems);
     }
     if let Some(node) = section.value("ambient").filter(|_| is_ambient && !bind.ip().is_loopback())
@@ -109,7 +123,7 @@ fn listener(
                         broker; bind 127.0.0.1 or a Unix socket, or remove it";
         refuse(node, sentence, problems);
     }
-    Some(ListenerSpec { bind: Bind::Tcp(bind), is_ambient, hosts, public_url })
+    Some(ListenerSpec { bind: Bind::Tcp(bind), is_ambient, hosts, public_url, tls })
 }
 
 /// The path behind `unix:`, if that is what it says.

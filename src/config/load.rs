@@ -87,7 +87,7 @@ fn build(
     let upstream = section.required("octopus", advice, problems);
     let upstream = upstream.and_then(|node| octopus::read(node, folder, problems));
     let (listeners, admin) =
-        listeners::read(section.value("listeners"), section.value("admin"), problems);
+        listeners::read((section.value("listeners"), section.value("admin")), folder, problems);
     let has_ambient = section.value("ambient").is_some();
     listeners::check_ambient(section.value("listeners"), has_ambient, problems);
     let ambient = section.value("ambient");

@@ -1,13 +1,17 @@
-//! `ca_file:` — certificate authorities of the operator's own.
+//! What TLS needs from files: `ca_file:` of those that the broker calls, `tls:` of a listener.
 
 use std::path::Path;
 
 use super::problem::Problems;
-use super::reader::refuse;
+use super::reader::{Section, refuse};
 use super::values::file;
 use super::yaml::Node;
 use crate::http_client::TlsRoots;
+use crate::proxy::{TlsFiles, TlsFilesError};
 use crate::telemetry::error_chain;
+
+/// The keys of `tls` of a listener.
+pub(super) const KEYS: &[&str] = &["cert_file", "key_file", "client_ca_file"];
 
 /// The system's roots, and those of the file if one is named. `None` if it can't be used.
 pub(super) fn roots(
@@ -31,4 +35,33 @@ pub(super) fn roots(
             None
         }
     }
+}
+
+/// Certificate and key, and perhaps a CA for callers; read now, so that wrong ones are found.
+pub(super) fn files(node: &Node, folder: &Path, problems: &mut Problems) -> Option<TlsFiles> {
+    let section = Section::open(node, KEYS, problems)?;
+    let advice = "write the file with the listener's certificate, and those of the CAs between, \
+                  in PEM form";
+    let cert = section.required("cert_file", advice, problems);
+    let advice = "write the file with the certificate's private key in PEM form";
+    let key = section.required("key_file", advice, problems);
+    let named = |node: Option<&Node>, problems: &mut Problems| file(node?, folder, problems);
+    let cert_file = named(cert, problems);
+    let key_file = named(key, problems);
+    let client_ca_file = match section.value("client_ca_file") {
+        Some(node) => Some(file(node, folder, problems)?),
+        None => None,
+    };
+    let files = TlsFiles { cert_file: cert_file?, key_file: key_file?, client_ca_file };
+    if let Err(error) = files.check() {
+        let place = match &error {
+            TlsFilesError::ClientCa { .. } => section.value("client_ca_file"),
+            _ => None,
+        };
+        let sentence =
+            format!("{}; name files in PEM form that belong together", error_chain(&error));
+        problems.add(&place.unwrap_or(node).place, sentence);
+        return None;
+    }
+    Some(files)
 }

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, header, response};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version, response};
 use hyper::body::{Body, Incoming};
 
-use super::Proxy;
 use super::credentials::Presented;
 use super::headers;
 use super::intake::{self, Intake};
 use super::journey::Journey;
 use super::refusal::Refusal;
+use super::{Origin, Proxy};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::http_client::{self, ReadError};
 use crate::limits;
@@ -99,13 +99,12 @@ impl Proxy {
     /// Sends a request and brings back the head of the answer.
     pub(super) async fn forward(
         &self,
-        outgoing: Outgoing,
+        (outgoing, origin): (Outgoing, &Origin),
         body: &mut Option<Incoming>,
         journey: &mut Journey,
     ) -> Result<Answer, Refusal> {
         let Outgoing { head, intake, admission } = outgoing;
-        let asked = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let asked: Option<Authority> = asked.and_then(|host| host.parse().ok());
+        let asked = intake::asked_host(&head).map(|host| (origin.scheme(), host));
         let mut message = self.message(head, &intake, journey)?;
         // The credential first: a body that is held or begun is of no use without it.
         let mut current = match &admission {
@@ -248,10 +247,10 @@ impl Proxy {
         &self,
         answer: Response<Incoming>,
         lease: Lease,
-        asked: Option<&Authority>,
+        asked: Option<&(&str, Authority)>,
     ) -> Answer {
         let (mut head, body) = answer.into_parts();
-        let asked = asked.map(|authority| ("http", authority));
+        let asked = asked.map(|(scheme, authority)| (*scheme, authority));
         headers::for_caller(&mut head.headers, head.status, &self.upstream, asked);
         head.version = Version::HTTP_11;
         Answer { head, body, lease }

@@ -134,9 +134,13 @@ fn check_framing(head: &Parts) -> Result<(), Refusal> {
 fn check_host(head: &Parts, origin: &Origin) -> Result<(), Refusal> {
     let bad_request = || Refusal::new(Code::BadRequest);
     let mut hosts = head.headers.get_all(header::HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => authority(host.as_bytes()).ok_or_else(bad_request)?,
-        (None, _) if head.version == Version::HTTP_10 => return Ok(()),
+    let host = match (hosts.next(), hosts.next(), head.uri.authority()) {
+        (Some(host), None, _) => authority(host.as_bytes()).ok_or_else(bad_request)?,
+        (None, ..) if head.version == Version::HTTP_10 => return Ok(()),
+        // RFC 9113 8.3.1: `:authority` in its place.
+        (None, _, Some(named)) if head.version == Version::HTTP_2 => {
+            authority(named.as_str().as_bytes()).ok_or_else(bad_request)?
+        }
         _ => return Err(bad_request()),
     };
     // Absolute form (RFC 9112 3.2.2): only for the same authority.
@@ -147,6 +151,14 @@ fn check_host(head: &Parts, origin: &Origin) -> Result<(), Refusal> {
         || is_loopback_name(name)
         || origin.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name));
     if is_same && is_ours { Ok(()) } else { Err(Refusal::new(Code::HostRefused)) }
+}
+
+/// Under which host the caller asked; one that was checked.
+pub(super) fn asked_host(head: &Parts) -> Option<Authority> {
+    match head.headers.get(header::HOST) {
+        Some(host) => authority(host.as_bytes()),
+        None => head.uri.authority().cloned(),
+    }
 }
 
 fn authority(host: &[u8]) -> Option<Authority> {

@@ -41,7 +41,7 @@ pub(super) struct Journey {
 
 impl Journey {
     pub(super) fn begin(proxy: &Arc<Proxy>, request: &Request<Incoming>, origin: &Origin) -> Self {
-        origin.phase.set_busy(true);
+        origin.phase.begin();
         let trace = Trace::of(request.headers());
         let record = AuditRecord {
             request_id: trace.request_id.clone(),
@@ -147,6 +147,7 @@ impl Journey {
 
     pub(super) fn returned(&mut self, bytes: usize) {
         self.record.bytes_out += bytes as u64;
+        self.phase.step();
     }
 
     /// Octopus's answer goes to the caller; the journey goes with its body.
@@ -210,7 +211,7 @@ impl Journey {
             overhead: self.overhead,
         });
         self.proxy.audit.write(&self.record);
-        self.phase.set_busy(false);
+        self.phase.end();
         self.place = None;
         self.in_flight = None;
     }

@@ -9,13 +9,18 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
+use super::certificate::Certificate;
 use super::refusal::Refusal;
 use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
-use super::{ListenerSpec, Origin, Proxy, trace};
+use super::{ListenerSpec, Origin, Proxy, http2, tls, trace};
+use crate::limits;
 use crate::shutdown::Watcher;
 use crate::tasks;
 use crate::telemetry::{Code, Door, RequestOutcome};
@@ -27,18 +32,26 @@ pub struct Listener {
     hosts: Arc<[String]>,
     public_url: Option<Arc<str>>,
     socket: Socket,
+    certificate: Option<Arc<Certificate>>,
 }
 
 impl Listener {
-    /// Binds the address of `spec`.
+    /// Binds the address of `spec`, and reads its certificate.
     pub async fn bind(spec: ListenerSpec) -> io::Result<Self> {
+        let certificate = match spec.tls.clone() {
+            Some(files) => {
+                let opened = Certificate::open(spec.name(), files).map_err(io::Error::other);
+                Some(Arc::new(opened?))
+            }
+            None => None,
+        };
         let socket = Socket::bind(&spec.bind).await?;
         // A URL under which callers know us is one under which they may ask.
         let public = spec.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
         let public = public.as_ref().and_then(http::Uri::host).map(str::to_owned);
         let hosts = spec.hosts.iter().cloned().chain(public).collect();
         let public_url = spec.public_url.as_deref().map(Arc::from);
-        Ok(Self { spec, hosts, public_url, socket })
+        Ok(Self { spec, hosts, public_url, socket, certificate })
     }
 
     /// Where it listens, in words: with the port that was found.
@@ -54,10 +67,20 @@ impl Listener {
     /// Accepts until the end, at most as many connections as `places` has. Connections that are
     /// being served end by themselves: each holds a watcher.
     pub async fn run(self, proxy: Arc<Proxy>, places: Arc<Semaphore>, mut watcher: Watcher) {
+        let certificate = self.certificate.clone();
+        let metrics = Arc::clone(&proxy.metrics);
+        let fresh = async move {
+            match certificate {
+                Some(certificate) => certificate.keep_fresh(&metrics).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut fresh = std::pin::pin!(fresh);
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
                 () = watcher.triggered() => return,
+                () = &mut fresh => return,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -70,12 +93,13 @@ impl Listener {
             };
             let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
                 debug!(listener = self.spec.name(), "connection refused: too many");
-                proxy.turn_away(&stream);
+                proxy.turn_away(self.certificate.is_none().then_some(&stream));
                 continue;
             };
             let origin = Origin {
                 listener: self.spec.name(),
                 is_loopback: self.spec.is_loopback(),
+                is_tls: self.certificate.is_some(),
                 is_ambient: self.spec.is_ambient,
                 hosts: Arc::clone(&self.hosts),
                 public_url: self.public_url.clone(),
@@ -83,8 +107,12 @@ impl Listener {
                 phase: Arc::default(),
             };
             let (proxy, watcher) = (Arc::clone(&proxy), watcher.clone());
+            let handshake = self.certificate.as_ref().map(|certificate| certificate.config());
             tasks::spawn(async move {
-                serve(stream, proxy, origin, watcher).await;
+                match handshake {
+                    None => serve_http1(stream, proxy, origin, watcher).await,
+                    Some(config) => encrypted((stream, config), proxy, origin, watcher).await,
+                }
                 drop(place);
             });
         }
@@ -93,8 +121,9 @@ impl Listener {
 
 impl Proxy {
     /// Tells a connection for which there is no place that there is none. The answer fits into an
-    /// empty socket, so that nobody waits; what the caller sent is not read.
-    fn turn_away(&self, stream: &Stream) {
+    /// empty socket, so that nobody waits; what the caller sent is not read. Over TLS there is no
+    /// saying anything before a handshake.
+    fn turn_away(&self, stream: Option<&Stream>) {
         let request_id = trace::random_hex::<16>();
         let answer = Refusal::new(Code::Overloaded).closing().answer(&request_id, false);
         let (head, body) = answer.into_parts();
@@ -104,7 +133,9 @@ impl Proxy {
         }
         text.extend(b"\r\n");
         text.extend(body.into_own());
-        stream.write_once(&text);
+        if let Some(stream) = stream {
+            stream.write_once(&text);
+        }
         self.metrics.request_ended(&RequestOutcome {
             door: Door::None,
             rule: None,
@@ -116,8 +147,41 @@ impl Proxy {
     }
 }
 
+/// Shakes hands and serves what was agreed on.
+async fn encrypted(
+    (stream, config): (Stream, Arc<ServerConfig>),
+    proxy: Arc<Proxy>,
+    mut origin: Origin,
+    watcher: Watcher,
+) {
+    let handshake = TlsAcceptor::from(config).accept(stream);
+    let shaken = tokio::time::timeout(limits::TLS_HANDSHAKE_TIMEOUT, handshake).await;
+    let shaken = shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let stream = match shaken {
+        Ok(stream) => stream,
+        Err(error) => {
+            // Port scanners and health checks do this all day.
+            debug!(listener = origin.listener, peer = origin.peer, %error, "no TLS handshake");
+            return;
+        }
+    };
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
+    if let Some(subject) = certificate.and_then(tls::subject) {
+        origin.peer = format!("{} client={subject}", origin.peer);
+    }
+    if session.alpn_protocol() == Some(b"h2") {
+        http2::serve(stream, proxy, origin, watcher).await;
+    } else {
+        serve_http1(stream, proxy, origin, watcher).await;
+    }
+}
+
 /// Serves one connection to its end.
-async fn serve(stream: Stream, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher) {
+async fn serve_http1<T>(stream: T, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher)
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     let _open = proxy.metrics.connection_opened(&origin.listener);
     let limits = &proxy.limits;
     let deadlines = Deadlines {

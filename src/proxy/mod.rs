@@ -12,9 +12,11 @@
 //! RFC 9110, RFC 9112, RFC 6750 (bearer tokens), W3C Trace Context.
 
 mod answer_body;
+mod certificate;
 mod credentials;
 mod forward;
 mod headers;
+mod http2;
 mod intake;
 mod journey;
 mod listener;
@@ -22,6 +24,7 @@ mod refusal;
 mod socket;
 mod spec;
 mod target;
+mod tls;
 mod token_door;
 mod trace;
 mod watched_io;
@@ -37,6 +40,7 @@ use tokio::sync::Semaphore;
 
 pub use listener::Listener;
 pub use spec::{Bind, ListenerSpec};
+pub use tls::{TlsFiles, TlsFilesError};
 pub use token_door::{Issues, TokenDoor};
 
 use crate::broker::Broker;
@@ -83,6 +87,7 @@ pub struct Recorder {
 struct Origin {
     listener: String,
     is_loopback: bool,
+    is_tls: bool,
     /// Whether a request without credential acts as the broker itself.
     is_ambient: bool,
     /// Names under which a loopback listener may be asked.
@@ -92,6 +97,13 @@ struct Origin {
     /// Address and port, or user and process.
     peer: String,
     phase: Arc<Phase>,
+}
+
+impl Origin {
+    /// The scheme under which callers ask.
+    const fn scheme(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
+    }
 }
 
 impl Proxy {
@@ -179,7 +191,7 @@ impl Proxy {
         let intake = self.take_in(&head, journey)?;
         let admission = self.admit(&intake, origin.is_ambient, journey).await?;
         let outgoing = Outgoing { head, intake, admission };
-        self.forward(outgoing, body, journey).await.map(Outcome::Forwarded)
+        self.forward((outgoing, origin), body, journey).await.map(Outcome::Forwarded)
     }
 }
 

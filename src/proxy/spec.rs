@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::tls::TlsFiles;
+
 /// Where the broker listens for API requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerSpec {
@@ -15,6 +17,8 @@ pub struct ListenerSpec {
     pub hosts: Vec<String>,
     /// The URL under which callers know it, virtual directory included, if not by their `Host`.
     pub public_url: Option<String>,
+    /// The certificate, if it speaks TLS.
+    pub tls: Option<TlsFiles>,
 }
 
 /// An address to listen on. Shown as it is written in the configuration.
@@ -34,8 +38,15 @@ pub enum Bind {
 impl ListenerSpec {
     /// A plain listener on an address.
     pub const fn local(address: SocketAddr) -> Self {
-        Self { bind: Bind::Tcp(address), is_ambient: false, hosts: Vec::new(), public_url: None }
+        Self {
+            bind: Bind::Tcp(address),
+            is_ambient: false,
+            hosts: Vec::new(),
+            public_url: None,
+            tls: None,
+        }
     }
+
     /// A label in logs and metrics.
     pub fn name(&self) -> String {
         self.bind.to_string()

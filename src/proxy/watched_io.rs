@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,20 +26,43 @@ pub(super) struct Deadlines {
     pub(super) write: Duration,
 }
 
-/// Whether a request is being served; told by the journey, read by the connection.
+/// Whether requests are being served; told by their journeys, read by the connection.
 #[derive(Debug, Default)]
 pub(super) struct Phase {
     /// Odd while a request is being served, and higher after each: one that is refused begins and
     /// ends between two reads of the connection.
     turns: AtomicU64,
+    /// Requests being served: at most one, but in HTTP/2.
+    running: AtomicUsize,
+    /// Beginnings, ends and parts of answers: what has moved.
+    steps: AtomicU64,
 }
 
 impl Phase {
-    pub(super) fn set_busy(&self, is_busy: bool) {
-        let turns = self.turns.load(Ordering::Acquire);
-        if is_busy != is_odd(turns) {
-            self.turns.store(turns.wrapping_add(1), Ordering::Release);
+    pub(super) fn begin(&self) {
+        if self.running.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.turns.fetch_add(1, Ordering::AcqRel);
         }
+        self.step();
+    }
+
+    pub(super) fn end(&self) {
+        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.turns.fetch_add(1, Ordering::AcqRel);
+        }
+        self.step();
+    }
+
+    pub(super) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.load(Ordering::Acquire) == 0
+    }
+
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 }
 
@@ -247,11 +270,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn between_requests_the_keep_alive_deadline_counts() {
         let (mut client, mut server, phase) = watched();
-        phase.set_busy(true);
+        phase.begin();
         client.write_u8(b'x').await.unwrap();
         server.read_u8().await.unwrap();
         tokio::time::advance(Duration::from_secs(3600)).await;
-        phase.set_busy(false);
+        phase.end();
 
         assert_eq!(read_fails_after(&mut server).await, 60);
     }
@@ -261,8 +284,8 @@ mod tests {
         let (mut client, mut server, phase) = watched();
         client.write_u8(b'x').await.unwrap();
         server.read_u8().await.unwrap();
-        phase.set_busy(true);
-        phase.set_busy(false);
+        phase.begin();
+        phase.end();
 
         assert_eq!(read_fails_after(&mut server).await, 60);
     }

@@ -116,6 +116,13 @@ impl Metrics {
         OpenConnection(Raised::new(self.requests.connections.with_label_values(&[listener])))
     }
 
+    /// A listener serves a certificate that is valid until then, in seconds since 1970.
+    pub fn certificate_expires(&self, listener: &str, unix_seconds: u64) {
+        let listener = self.listeners.known(Some(listener));
+        let seconds = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
+        self.requests.certificate_expiry.with_label_values(&[listener]).set(seconds);
+    }
+
     /// The head of an answer of Octopus came, `elapsed` after the request was sent.
     pub fn upstream_answered(&self, service_account: Option<&str>, status: u16, elapsed: Duration) {
         self.upstream.answered(self.service_accounts.known(service_account), status, elapsed);

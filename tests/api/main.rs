@@ -22,6 +22,7 @@ mod claims;
 mod curves;
 mod drains;
 mod elsewhere;
+mod encrypted;
 mod endures;
 mod exchanges;
 mod forgeries;

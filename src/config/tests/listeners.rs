@@ -26,7 +26,7 @@ fn an_address_is_an_ip_address_and_a_port() {
 
 #[test]
 fn other_machines_are_served_without_tls_only_if_that_is_meant() {
-    let advice = "write `plaintext: true` beside it if something in front does TLS";
+    let advice = "write `tls: { cert_file: …, key_file: … }`, or `plaintext: true` if something";
     each_is_refused(&[
         ("listeners: [{bind: '0.0.0.0:8484'}]", "1:20: listeners[0].bind", advice),
         ("listeners: [{bind: '[::]:8484', plaintext: false}]", "1:20: listeners[0].bind", advice),
@@ -45,6 +45,30 @@ fn other_machines_are_served_without_tls_only_if_that_is_meant() {
 
     let listener = &sound("listeners: [{bind: '0.0.0.0:80', plaintext: true}]").listeners[0];
     assert!(!listener.is_loopback());
+}
+
+#[test]
+fn tls_has_files_that_belong_together() {
+    let tls = |rest: &str| format!("listeners: [{{bind: '0.0.0.0:1', {rest}}}]");
+    let rows = [
+        (tls("tls: {cert_file: /no/a, key_file: /no/b}"), "/no/a can't be read"),
+        (tls("tls: {cert_file: /etc/hostname}"), "`key_file` is missing"),
+        (tls("tls: {cert: a, key_file: b}"), "did you mean `cert_file`?"),
+        (tls("tls: {cert_file: Cargo.toml, key_file: Cargo.toml}"), "no certificate in PEM form"),
+        (
+            tls("plaintext: true, tls: {cert_file: /no/a, key_file: /no/b}"),
+            "stands beside `plaintext: true`",
+        ),
+        (
+            "listeners: [{bind: 'unix:/run/o', tls: {cert_file: /no/a, key_file: /no/b}}]"
+                .to_owned(),
+            "a Unix socket does not leave this machine",
+        ),
+    ];
+    for (text, part) in rows {
+        let error = super::config(&text).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
 }
 
 #[test]
@@ -75,9 +99,9 @@ fn a_listener_is_a_map_with_known_keys() {
         ("listeners: ['127.0.0.1:1']", "1:13: listeners[0]", "must be a map of keys and values"),
         ("listeners: [{hosts: [a]}]", "1:13: listeners[0]", "`bind` is missing"),
         (
-            "listeners: [{bind: '127.0.0.1:1', tls: {}}]",
+            "listeners: [{bind: '127.0.0.1:1', tls: {cert_file: a}}]",
             "1:35: listeners[0].tls",
-            "unknown key; known here are bind, mode, ambient, hosts, public_url, plaintext",
+            "`key_file` is missing; write the file with the certificate's private key",
         ),
         (
             "listeners: [{bind: '127.0.0.1:1', host: [a]}]",

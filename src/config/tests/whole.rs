@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{environment, sound};
 use crate::config::{
     Config, accounts, claims, issuers, limits, listeners, load, log, octopus, parse, rules, secret,
-    token_door,
+    tls, token_door,
 };
 use crate::limits::Limits;
 
@@ -33,6 +33,7 @@ fn the_annotated_file_has_every_key() {
         octopus::KEYS,
         listeners::KEYS,
         listeners::ADMIN_KEYS,
+        tls::KEYS,
         issuers::KEYS,
         accounts::KEYS,
         secret::KEYS,

@@ -32,6 +32,7 @@ const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 pub(in crate::telemetry) struct RequestSeries {
     pub(in crate::telemetry) in_flight: IntGauge,
     pub(in crate::telemetry) connections: IntGaugeVec,
+    pub(in crate::telemetry) certificate_expiry: IntGaugeVec,
     total: IntCounterVec,
     durations: HistogramVec,
     overheads: HistogramVec,
@@ -48,6 +49,14 @@ impl RequestSeries {
             connections: gauges(
                 registry,
                 Opts::new("octobroker_connections_open", "Client connections open now."),
+                &["listener"],
+            )?,
+            certificate_expiry: gauges(
+                registry,
+                Opts::new(
+                    "octobroker_tls_certificate_expiry_timestamp_seconds",
+                    "When the certificate of a listener expires, in seconds since 1970.",
+                ),
                 &["listener"],
             )?,
             // The crate tells children apart by a hash of their label values run together, so that

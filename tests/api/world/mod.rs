@@ -4,6 +4,7 @@
 //! minted or issued is in the log, the metrics or an answer, and the pretend Octopus complains of
 //! whatever it must not be sent.
 
+mod authority;
 mod call;
 mod client;
 mod file;
@@ -24,6 +25,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub(crate) use authority::{Authority, Pair, PairFiles};
 pub(crate) use call::{Call, Reply};
 pub(crate) use client::{get, send};
 pub(crate) use file::TemporaryFile;

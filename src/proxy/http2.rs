@@ -1,0 +1,250 @@
+//! One connection that speaks HTTP/2 (RFC 9113): requests side by side, with hyper's guards against
+//! floods on, and an end for whoever holds streams and moves nothing.
+//!
+//! A request is judged and forwarded like any other: to Octopus it goes over HTTP/1.1. An answer
+//! whose caller opens no window is never asked for its next part, so no deadline in it can pass;
+//! the connection is looked at from outside instead.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tracing::debug;
+
+use super::watched_io::Phase;
+use super::{Origin, Proxy};
+use crate::limits;
+use crate::shutdown::Watcher;
+
+/// Serves one connection to its end.
+pub(super) async fn serve<T>(io: T, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher)
+where
+    T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let origin = Arc::new(origin);
+    let moved = Arc::new(AtomicU64::new(0));
+    let io = TokioIo::new(Counted { io, moved: Arc::clone(&moved) });
+    let _open = proxy.metrics.connection_opened(&origin.listener);
+    let service = {
+        let (proxy, origin, end) = (Arc::clone(&proxy), Arc::clone(&origin), watcher.clone());
+        service_fn(move |request| {
+            let (proxy, origin, is_draining) =
+                (Arc::clone(&proxy), Arc::clone(&origin), end.is_triggered());
+            async move { Ok::<_, Infallible>(proxy.serve(request, &origin, is_draining).await) }
+        })
+    };
+    let head_bytes = u32::try_from(proxy.limits.head_bytes).unwrap_or(u32::MAX);
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits::HTTP2_STREAMS)
+        .max_header_list_size(head_bytes)
+        .max_send_buf_size(limits::HTTP2_SEND_BUFFER)
+        .serve_connection(io, service);
+    let mut connection = std::pin::pin!(connection);
+    let mut stillness = Stillness::new(&proxy, Arc::clone(&origin.phase), moved);
+    let mut is_ending = false;
+    loop {
+        tokio::select! {
+            outcome = &mut connection => {
+                if let Err(error) = outcome {
+                    debug!(listener = origin.listener, %error, "a connection ended badly");
+                }
+                return;
+            }
+            () = watcher.triggered(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = tokio::time::sleep(limits::HTTP2_LOOK) => match stillness.look() {
+                Verdict::Moving => {}
+                Verdict::Idle if !is_ending => {
+                    is_ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                // It did not even take the farewell, or holds streams that go nowhere.
+                Verdict::Idle | Verdict::Stuck => {
+                    debug!(listener = origin.listener, "a connection stood still and is cut");
+                    return;
+                }
+            },
+        }
+    }
+}
+
+/// How long nothing has moved on a connection.
+struct Stillness {
+    phase: Arc<Phase>,
+    moved: Arc<AtomicU64>,
+    seen: (u64, u64),
+    still: Duration,
+    /// Without any request: the first one must come as soon as a head would have to.
+    idle_bounds: (Duration, Duration),
+    /// With requests: longer than each wait for Octopus may be.
+    stuck_bound: Duration,
+}
+
+/// What a look at a connection says.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Moving,
+    /// There is no request, and has been none for long.
+    Idle,
+    /// There are requests, and nothing moves.
+    Stuck,
+}
+
+impl Stillness {
+    fn new(proxy: &Proxy, phase: Arc<Phase>, moved: Arc<AtomicU64>) -> Self {
+        Self {
+            phase,
+            moved,
+            seen: (0, 0),
+            still: Duration::ZERO,
+            idle_bounds: (proxy.limits.head_timeout, proxy.limits.keep_alive_timeout),
+            stuck_bound: proxy.upstream.idle_timeout * 2,
+        }
+    }
+
+    fn look(&mut self) -> Verdict {
+        let now = (self.phase.steps(), self.moved.load(Ordering::Relaxed));
+        let is_idle = self.phase.is_idle();
+        // Pings and window updates move nothing: a body moves more bytes than they do.
+        let has_moved = now.0 != self.seen.0
+            || (!is_idle && now.1.wrapping_sub(self.seen.1) >= limits::HTTP2_MOVED_BYTES);
+        if has_moved {
+            self.seen = now;
+            self.still = Duration::ZERO;
+            return Verdict::Moving;
+        }
+        self.still += limits::HTTP2_LOOK;
+        let (first, later) = self.idle_bounds;
+        let idle_bound = if self.seen.0 == 0 { first } else { later };
+        match (is_idle, self.still) {
+            (true, still) if still >= idle_bound => Verdict::Idle,
+            (false, still) if still >= self.stuck_bound => Verdict::Stuck,
+            _ => Verdict::Moving,
+        }
+    }
+}
+
+/// A connection that counts the bytes that pass.
+struct Counted<T> {
+    io: T,
+    moved: Arc<AtomicU64>,
+}
+
+impl<T> Counted<T> {
+    fn count(&self, bytes: usize) {
+        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let counted = self.get_mut();
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut counted.io).poll_read(context, buffer);
+        counted.count(buffer.filled().len() - before);
+        polled
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let counted = self.get_mut();
+        let polled = Pin::new(&mut counted.io).poll_write(context, bytes);
+        if let Poll::Ready(Ok(written)) = polled {
+            counted.count(written);
+        }
+        polled
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stillness() -> (Stillness, Arc<Phase>, Arc<AtomicU64>) {
+        let (phase, moved) = (Arc::<Phase>::default(), Arc::<AtomicU64>::default());
+        let stillness = Stillness {
+            phase: Arc::clone(&phase),
+            moved: Arc::clone(&moved),
+            seen: (0, 0),
+            still: Duration::ZERO,
+            idle_bounds: (limits::HTTP2_LOOK * 2, limits::HTTP2_LOOK * 4),
+            stuck_bound: limits::HTTP2_LOOK * 6,
+        };
+        (stillness, phase, moved)
+    }
+
+    fn looks_until(verdict: &Verdict, stillness: &mut Stillness) -> usize {
+        (1..100).find(|_| stillness.look() == *verdict).unwrap()
+    }
+
+    #[test]
+    fn a_connection_without_a_first_request_has_the_time_of_a_head() {
+        let (mut stillness, _, moved) = stillness();
+        // A preface is no request.
+        moved.store(10_000, Ordering::Relaxed);
+
+        assert_eq!(looks_until(&Verdict::Idle, &mut stillness), 2);
+    }
+
+    #[test]
+    fn between_requests_it_has_longer() {
+        let (mut stillness, phase, _) = stillness();
+        phase.begin();
+        phase.end();
+
+        assert_eq!(looks_until(&Verdict::Idle, &mut stillness), 5);
+    }
+
+    #[test]
+    fn requests_that_move_nothing_are_stuck_whatever_is_pinged() {
+        let (mut stillness, phase, moved) = stillness();
+        phase.begin();
+        stillness.look();
+
+        let looks = (1..100).find(|_| {
+            moved.fetch_add(17, Ordering::Relaxed);
+            stillness.look() == Verdict::Stuck
+        });
+
+        assert_eq!(looks, Some(6));
+    }
+
+    #[test]
+    fn a_body_that_flows_is_not_stuck() {
+        let (mut stillness, phase, moved) = stillness();
+        phase.begin();
+
+        for _ in 0..50 {
+            moved.fetch_add(limits::HTTP2_MOVED_BYTES, Ordering::Relaxed);
+            assert_eq!(stillness.look(), Verdict::Moving);
+        }
+    }
+}
