@@ -28,6 +28,9 @@ pub struct Limits {
     pub stand_ins: usize,
     /// Longest wait for one token exchange, discovery of its endpoint included.
     pub exchange_timeout: Duration,
+    /// Longest wait of a request for its turn when Octopus's rate limit is spent, repetitions after a
+    /// 429 included.
+    pub rate_limit_wait: Duration,
     /// Longest wait for running requests after a stop was asked for.
     pub drain: Duration,
 }
@@ -46,6 +49,7 @@ impl Default for Limits {
             access_tokens: 10_000,
             stand_ins: 10_000,
             exchange_timeout: Duration::from_secs(10),
+            rate_limit_wait: Duration::from_secs(30),
             drain: Duration::from_secs(30),
         }
     }

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[&str] = &[
     "access_tokens",
     "stand_ins",
     "exchange_timeout",
+    "rate_limit_wait",
     "drain",
 ];
 
@@ -41,6 +42,9 @@ const COUNT: RangeInclusive<u64> = 1..=1_000_000;
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(5 * 60);
 
 const LONG_WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+
+/// 0s: a request whose turn has not come goes at once, and gets the 429.
+const PATIENCE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(5 * 60);
 
 /// Reads the section.
 pub(super) fn read(node: Option<&Node>, problems: &mut Problems) -> Limits {
@@ -86,5 +90,6 @@ fn waits(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
     set(&mut limits.head_timeout, wait("head_timeout", WAIT));
     set(&mut limits.keep_alive_timeout, wait("keep_alive_timeout", LONG_WAIT));
     set(&mut limits.exchange_timeout, wait("exchange_timeout", WAIT));
+    set(&mut limits.rate_limit_wait, wait("rate_limit_wait", PATIENCE));
     set(&mut limits.drain, wait("drain", LONG_WAIT));
 }

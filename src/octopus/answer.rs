@@ -128,7 +128,7 @@ fn reason(body: &[u8], id_token: &IdToken) -> String {
 }
 
 /// `Retry-After` (RFC 9110 10.2.3): seconds or a date, bounded.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let pause = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),

@@ -11,6 +11,7 @@ use super::headers;
 use super::intake::{self, Intake};
 use super::journey::Journey;
 use super::refusal::Refusal;
+use super::turns::{self, Turns};
 use super::{Origin, Proxy};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::http_client::{self, ReadError};
@@ -112,12 +113,14 @@ impl Proxy {
             None => None,
         };
         let (mut attempt, held) = self.first_body(body, journey).await?;
+        let turns = Turns::of(self, admission.as_ref());
         let mut is_repetition = false;
         loop {
             if let Some(credential) = &current {
                 headers::attach(&mut message.headers, credential.line());
             }
-            let (answer, lease) = self.send(&message, attempt, held.as_ref(), journey).await?;
+            let bodies = (attempt, held.as_ref());
+            let (answer, lease) = self.send_in_turn(&message, bodies, &turns, journey).await?;
             let rejected = answer.status() == StatusCode::UNAUTHORIZED;
             let (Some(admission), Some(Credential::AccessToken(obtained)), true) =
                 (&admission, &current, rejected)
@@ -204,6 +207,31 @@ impl Proxy {
         journey.held(self.clock.elapsed().saturating_sub(start));
         let held = held.map_err(|error| body_refusal(&progress, &error))?;
         Ok((RequestBody::held(held.clone()), Some(held)))
+    }
+
+    /// Sends when it is the request's turn; once more after a 429, which means that nothing was
+    /// processed, if the body is held and patience lasts.
+    async fn send_in_turn(
+        &self,
+        message: &Message,
+        (body, held): (RequestBody, Option<&Bytes>),
+        turns: &Turns,
+        journey: &mut Journey,
+    ) -> Result<(Response<Incoming>, Lease), Refusal> {
+        let mut body = body;
+        loop {
+            let turn = turns.next(journey).await;
+            let (answer, lease) = self.send(message, body, held, journey).await?;
+            let status = answer.status();
+            let (head, incoming) = answer.into_parts();
+            turn.answered(&head);
+            let answer = Response::from_parts(head, incoming);
+            let Some(held) = held.filter(|_| turns.may_wait_after(status)) else {
+                return Ok((answer, lease));
+            };
+            turns::discard(answer, lease).await;
+            body = RequestBody::held(held.clone());
+        }
     }
 
     /// Sends once; over a second connection if the first had been closed by the server while it

@@ -27,6 +27,7 @@ mod target;
 mod tls;
 mod token_door;
 mod trace;
+mod turns;
 mod watched_io;
 
 use std::panic::AssertUnwindSafe;
@@ -46,7 +47,7 @@ pub use token_door::{Issues, TokenDoor};
 use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::limits::{self, Limits};
-use crate::octopus::{Upstream, UpstreamPool};
+use crate::octopus::{RateBudgets, Upstream, UpstreamPool};
 use crate::telemetry::{AuditLog, Code, Metrics};
 use answer_body::AnswerBody;
 use forward::{Answer, Outgoing};
@@ -61,6 +62,7 @@ pub struct Proxy {
     broker: Arc<Broker>,
     upstream: Upstream,
     pool: UpstreamPool,
+    rate_budgets: RateBudgets,
     /// What `Via` calls this process: found in an inbound `Via`, the request has been here before.
     pseudonym: String,
     limits: Limits,
@@ -119,6 +121,7 @@ impl Proxy {
         Self {
             broker,
             pool: UpstreamPool::new(&upstream),
+            rate_budgets: RateBudgets::new(Arc::clone(&clock), Arc::clone(&metrics)),
             upstream,
             pseudonym: format!("octobroker-{}", trace::random_hex::<4>()),
             places: Arc::new(Semaphore::new(limits.concurrent_requests)),

@@ -152,6 +152,18 @@ impl Metrics {
         self.tokens.rejected.with_label_values(&[account]).inc();
     }
 
+    /// A request waits for its turn in a service account's rate budget.
+    pub fn rate_limit_waited(&self, service_account: &str) {
+        let account = self.service_accounts.known(Some(service_account));
+        self.upstream.rate_limit_waits.with_label_values(&[account]).inc();
+    }
+
+    /// So many requests are left of a service account's rate limit.
+    pub fn rate_limit_remaining(&self, service_account: &str, remaining: f64) {
+        let account = self.service_accounts.known(Some(service_account));
+        self.upstream.rate_limit_remaining.with_label_values(&[account]).set(remaining);
+    }
+
     /// An issuer's keys were read, or could not be. On success there are now `keys` of them, and
     /// it is `unix_seconds` since 1970; on failure both stay what they were.
     ///

@@ -37,6 +37,7 @@ mod logins;
 mod observes;
 mod order;
 mod outages;
+mod rate_limits;
 mod refuses;
 mod retries;
 mod rules;

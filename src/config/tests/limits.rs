@@ -44,9 +44,9 @@ fn a_bound_is_sane_and_has_its_unit() {
         ),
         ("limits: {drain: 2h}", "1:17: limits.drain", "at most 1h"),
         (
-            "limits: {rate_limit_wait: 30s}",
-            "1:10: limits.rate_limit_wait",
-            "unknown key; known here",
+            "limits: {rate_limit_wait: 6m}",
+            "1:27: limits.rate_limit_wait",
+            "at least 0s and at most 5m",
         ),
         ("limits: {header: 3}", "1:10: limits.header", "did you mean `headers`?"),
         ("limits: 3", "1:9: limits", "must be a map"),
@@ -68,6 +68,7 @@ fn every_bound_can_be_moved() {
   access_tokens: '500'
   stand_ins: 50
   exchange_timeout: 7s
+  rate_limit_wait: 0s
   drain: 10s",
     )
     .limits;
@@ -84,6 +85,7 @@ fn every_bound_can_be_moved() {
         access_tokens: 500,
         stand_ins: 50,
         exchange_timeout: Duration::from_secs(7),
+        rate_limit_wait: Duration::ZERO,
         drain: Duration::from_secs(10),
     };
     assert_eq!(limits, expected);

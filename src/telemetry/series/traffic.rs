@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use prometheus::{
-    Error, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry,
 };
 
-use super::{counters, gauge, gauges, histogram, histograms};
+use super::{counters, gauge, gauges, histogram, histograms, registered};
 use crate::telemetry::code::Code;
 use crate::telemetry::metrics::Labels;
 use crate::telemetry::outcomes::{Door, RequestOutcome};
@@ -142,6 +142,8 @@ const AFTER_A_RULE: [&str; 11] = [
 
 /// Octopus's answers to forwarded requests.
 pub(in crate::telemetry) struct UpstreamSeries {
+    pub(in crate::telemetry) rate_limit_waits: IntCounterVec,
+    pub(in crate::telemetry) rate_limit_remaining: GaugeVec,
     responses: IntCounterVec,
     seconds: Histogram,
 }
@@ -149,6 +151,23 @@ pub(in crate::telemetry) struct UpstreamSeries {
 impl UpstreamSeries {
     pub(in crate::telemetry) fn new(registry: &Registry, labels: &Labels) -> Result<Self, Error> {
         let series = Self {
+            rate_limit_waits: counters(
+                registry,
+                "octobroker_rate_limit_waits_total",
+                "Requests that waited for their turn because Octopus's rate limit was spent.",
+                &["service_account"],
+            )?,
+            // Without a child until Octopus tells of a limit: 0 would say that it is spent.
+            rate_limit_remaining: registered(
+                registry,
+                GaugeVec::new(
+                    Opts::new(
+                        "octobroker_rate_limit_remaining",
+                        "Requests left of Octopus's rate limit, if it has one.",
+                    ),
+                    &["service_account"],
+                )?,
+            )?,
             responses: counters(
                 registry,
                 "octobroker_upstream_responses_total",
@@ -163,6 +182,7 @@ impl UpstreamSeries {
             )?,
         };
         for account in labels.service_accounts.iter().map(String::as_str).chain([""]) {
+            series.rate_limit_waits.with_label_values(&[account]);
             for class in STATUS_CLASSES {
                 series.responses.with_label_values(&[account, class]);
             }

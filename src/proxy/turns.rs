@@ -1,0 +1,66 @@
+//! The turns of one request in its service account's rate budget: it waits when the budget is
+//! spent, and once more after a 429, as long as its patience lasts.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock};
+
+use http::{Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::Proxy;
+use super::journey::Journey;
+use crate::broker::{Admission, Identity};
+use crate::http_client;
+use crate::limits;
+use crate::octopus::{Caller, Lease, RateBudget, Turn};
+
+/// One request's claim to be sent.
+#[derive(Debug)]
+pub(super) struct Turns {
+    /// `None` for a request that is made as nobody.
+    budget: Option<(Arc<RateBudget>, Caller)>,
+    patience: Instant,
+}
+
+impl Turns {
+    /// For a request of this admission. Its patience begins now.
+    pub(super) fn of(proxy: &Proxy, admission: Option<&Admission>) -> Self {
+        let budget = admission.map(|admission| {
+            let account = admission.service_account();
+            let caller = Caller { number: number(admission), is_agent: account.is_agent };
+            (proxy.rate_budgets.of(account), caller)
+        });
+        Self { budget, patience: Instant::now() + proxy.limits.rate_limit_wait }
+    }
+
+    /// Waits for the next turn.
+    pub(super) async fn next(&self, journey: &mut Journey) -> Turn {
+        let Some((budget, caller)) = &self.budget else { return Turn::free() };
+        let turn = budget.turn(*caller, self.patience).await;
+        journey.held(turn.waited);
+        turn
+    }
+
+    /// Whether a refused request may wait for another turn.
+    pub(super) fn may_wait_after(&self, status: StatusCode) -> bool {
+        status == StatusCode::TOO_MANY_REQUESTS
+            && self.budget.as_ref().is_some_and(|(budget, _)| budget.has_hope(self.patience))
+    }
+}
+
+/// Reads what is left of an answer that nobody gets, so that its connection serves on.
+pub(super) async fn discard(answer: Response<Incoming>, lease: Lease) {
+    let read = http_client::read_capped(answer.into_body(), limits::REPLAY_BODY_BYTES);
+    let read = tokio::time::timeout(limits::REFUSED_BODY_TIME, read).await;
+    if let Ok(Ok(_)) = read {
+        lease.put_back();
+    }
+}
+
+/// A number for whoever the request is from: as Octopus judges, one identity is one caller.
+fn number(admission: &Admission) -> u64 {
+    static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    let Identity { issuer, subject, .. } = admission.identity();
+    HASH.hash_one((issuer, subject))
+}
