@@ -232,6 +232,17 @@ pub const CONDITIONS: usize = 32;
 /// Longest pattern in a rule, in bytes.
 pub const PATTERN_BYTES: usize = 512;
 
+/// Names of issuers, accounts and rules that are configured no more, and whose counters stand on:
+/// of each kind. Of a rule that is some ten series, of an issuer some twenty.
+pub const RETIRED_NAMES: usize = 200;
+
+/// The files of the configuration are looked at this often: a change is in force within seconds,
+/// and a look costs a few microseconds.
+pub const CONFIG_LOOK: Duration = Duration::from_secs(2);
+
+/// A configuration that names new issuers serves when their keys are there, or after this.
+pub const RELOAD_KEYS_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Largest configuration file, in bytes.
 pub const CONFIG_BYTES: usize = 1 << 20;
 

@@ -9,7 +9,9 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -21,9 +23,8 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
-pub use status::Facts;
+pub use status::{LastReload, Running};
 
-use crate::broker::Broker;
 use crate::clock::Clock;
 use crate::limits;
 use crate::readiness::Readiness;
@@ -41,12 +42,12 @@ pub struct Admin {
 /// What the answers are made from.
 #[derive(Debug)]
 pub struct Desk {
-    /// What does not change while the process lives.
-    pub facts: Facts,
+    /// When the process started.
+    pub started_at: SystemTime,
+    /// The configuration in use, with its issuers, rules and tokens.
+    pub running: Arc<ArcSwap<Running>>,
     /// Whether the broker is ready.
     pub readiness: Readiness,
-    /// Issuers, rules and tokens.
-    pub broker: Arc<Broker>,
     /// All series.
     pub metrics: Arc<Metrics>,
     /// Now.
@@ -120,9 +121,10 @@ impl Desk {
     }
 
     fn metrics(&self) -> Response<Full<Bytes>> {
-        let access_tokens = self.broker.access_tokens().remembered();
-        let verified_tokens = self.broker.verifier().remembered_tokens();
-        self.metrics.cached(access_tokens, verified_tokens, self.broker.live_stand_ins());
+        let broker = Arc::clone(&self.running.load().broker);
+        let access_tokens = broker.access_tokens().remembered();
+        let verified_tokens = broker.verifier().remembered_tokens();
+        self.metrics.cached(access_tokens, verified_tokens, broker.live_stand_ins());
         let mut answer = text(StatusCode::OK, &self.metrics.render());
         let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);
@@ -130,7 +132,8 @@ impl Desk {
     }
 
     fn status(&self) -> Response<Full<Bytes>> {
-        let status = status::Status::of(self);
+        let running = self.running.load_full();
+        let status = status::Status::of(self, &running);
         let document = serde_json::to_string_pretty(&status);
         let document =
             document.unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());

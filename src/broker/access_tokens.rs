@@ -14,16 +14,17 @@ use crate::octopus::{AccessToken, ExchangeError, ServiceAccount, TokenExchange};
 use crate::single_flight::{Seat, SingleFlight};
 use crate::telemetry::{AccessTokenResult, Code, Metrics};
 
-/// The access tokens of all identities.
-#[derive(Debug)]
+/// The access tokens of all identities. Clones are the same.
+#[derive(Debug, Clone)]
 pub struct AccessTokens {
     core: Arc<Core>,
-    flights: SingleFlight<Arc<Key>, Result<Cached, Failure>>,
+    flights: Arc<SingleFlight<Arc<Key>, Result<Cached, Failure>>>,
 }
 
 /// Whose access token it is. Never wider: Octopus grants an access token to exactly these.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Key {
+    /// The account's id; its name says nothing about who it is at Octopus.
     service_account: String,
     issuer: String,
     subject: String,
@@ -74,7 +75,7 @@ struct Core {
     failures: Cache<Arc<Key>, Failure>,
     /// When even a fresh token was answered with 401, on the monotonic clock.
     rejections: Cache<Arc<Key>, Duration>,
-    serial: AtomicU64,
+    serial: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -111,11 +112,28 @@ impl AccessTokens {
             tokens: cache(remembered, limits::ACCESS_TOKEN_LIFE_MAX),
             failures: cache(remembered, limits::RETRY_AFTER_MAX * 2),
             rejections: cache(remembered, limits::REJECTION_COOLDOWN * 2),
-            serial: AtomicU64::new(0),
+            serial: Arc::default(),
             clock,
             metrics,
         };
-        Self { core: Arc::new(core), flights: SingleFlight::new() }
+        Self { core: Arc::new(core), flights: Arc::default() }
+    }
+
+    /// The same, with the tokens of earlier ones for the same server: both share them from now on,
+    /// or this one has copies, if it remembers another number.
+    #[must_use]
+    pub fn keeping(self, earlier: &Self) -> Self {
+        let (new, old) = (&self.core, &earlier.core);
+        let core = Core {
+            exchange: Arc::clone(&new.exchange),
+            tokens: kept(&old.tokens, &new.tokens),
+            failures: kept(&old.failures, &new.failures),
+            rejections: kept(&old.rejections, &new.rejections),
+            serial: Arc::clone(&old.serial),
+            clock: Arc::clone(&new.clock),
+            metrics: Arc::clone(&new.metrics),
+        };
+        Self { core: Arc::new(core), flights: Arc::clone(&earlier.flights) }
     }
 
     /// The access token for an admission: the one at hand while it is usable, else a new one, for
@@ -207,7 +225,7 @@ impl Key {
     fn of(admission: &Admission) -> Self {
         let Identity { issuer, subject, audience } = admission.identity();
         Self {
-            service_account: admission.service_account.name.clone(),
+            service_account: admission.service_account.id.clone().unwrap_or_default(),
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
             audience: audience.to_owned(),
@@ -283,6 +301,20 @@ impl Core {
 /// Freshness is judged by our clock; the cache's own only sweeps out what has long ended.
 fn cache<V: Clone + Send + Sync + 'static>(entries: u64, life: Duration) -> Cache<Arc<Key>, V> {
     Cache::builder().max_capacity(entries).time_to_live(life).build()
+}
+
+/// The old cache if it has the size of the new one; else the new one, filled from the old.
+fn kept<V: Clone + Send + Sync + 'static>(
+    old: &Cache<Arc<Key>, V>,
+    new: &Cache<Arc<Key>, V>,
+) -> Cache<Arc<Key>, V> {
+    if old.policy().max_capacity() == new.policy().max_capacity() {
+        return old.clone();
+    }
+    for (key, value) in old {
+        new.insert(Arc::clone(&key), value);
+    }
+    new.clone()
 }
 
 impl Failure {

@@ -171,7 +171,31 @@ impl Broker {
 
     /// Whom a stand-in stands for, if it is live.
     pub fn redeem(&self, stand_in: &Secret) -> Option<Holder> {
-        self.stand_ins.redeem(stand_in, &self.access_tokens)
+        self.stand_ins.redeem(stand_in, &self.access_tokens, |earlier| self.judge_again(earlier))
+    }
+
+    /// Judges every stand-in that was made under an earlier configuration by this one, and tells how
+    /// many have ended by that. A stand-in that is presented before its turn is judged then.
+    pub fn settle_stand_ins(&self) -> usize {
+        self.stand_ins.settle_all(|earlier| self.judge_again(earlier))
+    }
+
+    /// What an admission of an earlier configuration is under this one: the issuer must be what it
+    /// was, the account the same at Octopus, and a rule must let the token's holder act as it.
+    fn judge_again(&self, earlier: &Admission) -> Option<Admission> {
+        let Caller::Workload { id_token, token } = &earlier.caller else { return None };
+        if !self.verifier.still_believes(id_token, token) {
+            return None;
+        }
+        let mut accounts = self.service_accounts.values();
+        let account = accounts.find(|account| account.is_same_account(&earlier.service_account))?;
+        let rule = self.policy.authorize(token, Some(&account.name)).ok()?;
+        Some(Admission {
+            rule: Some(rule.name.clone()),
+            service_account: Arc::clone(account),
+            grant: Arc::clone(&rule.grant),
+            ..earlier.clone()
+        })
     }
 
     /// How many stand-ins are live.
@@ -182,6 +206,11 @@ impl Broker {
     /// The access tokens.
     pub fn access_tokens(&self) -> &AccessTokens {
         &self.access_tokens
+    }
+
+    /// The stand-ins.
+    pub fn stand_ins(&self) -> &StandIns {
+        &self.stand_ins
     }
 
     /// What verifies ID tokens.

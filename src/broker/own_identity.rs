@@ -29,6 +29,13 @@ impl OwnIdentity {
         Self { ambient, service_account, grant, last: ArcSwapOption::empty() }
     }
 
+    /// The same, with the last token that an earlier one had from the same source.
+    #[must_use]
+    pub fn keeping(self, earlier: &Self) -> Self {
+        self.last.store(earlier.last.load_full());
+        self
+    }
+
     /// Where the ID tokens come from.
     pub fn ambient(&self) -> Option<&AmbientIdentity> {
         self.ambient.as_ref()

@@ -5,14 +5,19 @@
 //! it could have been exchanged for, and never longer than `token_door.stand_in_lifetime`: a later
 //! job of the same identity does not lengthen the life of an earlier one's. Only its SHA-256 is
 //! kept. At Octopus it is worth nothing.
+//!
+//! Stand-ins outlive a configuration, but not what it said: under the next one each is judged again
+//! before it serves, and goes on by the rule that admits its holder now, or ends.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
+use tracing::debug;
 
 use super::Admission;
 use super::access_tokens::AccessTokens;
@@ -23,12 +28,20 @@ use crate::secret::Secret;
 /// All stand-ins that are live, at most as many as configured.
 #[derive(Debug)]
 pub struct StandIns {
-    live: Mutex<HashMap<Hash, StandIn>>,
-    /// For the broker's own identity; it lives as long as the process.
-    own: OnceLock<Hash>,
+    store: Arc<Store>,
+    /// Counts the configurations: what an earlier one admitted is judged again.
+    generation: u64,
     most: usize,
     lifetime: Duration,
     clock: Arc<dyn Clock>,
+}
+
+/// What all generations share.
+#[derive(Debug, Default)]
+struct Store {
+    live: Mutex<HashMap<Hash, StandIn>>,
+    /// For the broker's own identity; it lives as long as the process.
+    own: OnceLock<Hash>,
 }
 
 /// SHA-256 of a stand-in. Looking one up compares hashes of 160 random bits, so the time it takes
@@ -39,8 +52,10 @@ struct Hash([u8; 32]);
 #[derive(Debug)]
 struct StandIn {
     admission: Admission,
-    /// On the monotonic clock, whatever happens.
-    ends: Duration,
+    /// The last that judged it.
+    generation: u64,
+    /// On the monotonic clock.
+    issued: Duration,
     /// On the monotonic clock: the end of the access token that was at hand when the ID token was
     /// last seen alive.
     covered_until: Duration,
@@ -69,7 +84,14 @@ pub enum StandInError {
 impl StandIns {
     /// None yet; at most `most` at any time, each for at most `lifetime`.
     pub fn new(most: usize, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { live: Mutex::default(), own: OnceLock::new(), most, lifetime, clock }
+        Self { store: Arc::default(), generation: 1, most, lifetime, clock }
+    }
+
+    /// The same, with the stand-ins of earlier ones, each of which is judged again.
+    #[must_use]
+    pub fn keeping(self, earlier: &Self) -> Self {
+        let (store, generation) = (Arc::clone(&earlier.store), earlier.generation + 1);
+        Self { store, generation, ..self }
     }
 
     /// Makes a stand-in for an admission. When all places are taken, those that have ended make
@@ -81,7 +103,6 @@ impl StandIns {
     ) -> Result<Secret, StandInError> {
         let text = random_key()?;
         let now = self.clock.elapsed();
-        let ends = now + self.lifetime;
         let covered_until = now + cover(&admission, access_tokens).unwrap_or_default();
         let mut live = self.lock();
         if live.len() >= self.most {
@@ -91,22 +112,33 @@ impl StandIns {
             return Err(StandInError::Full);
         }
         let admission = Admission { is_stand_in: true, ..admission };
-        live.insert(Hash::of(&text), StandIn { admission, ends, covered_until });
+        let generation = self.generation;
+        let stand_in = StandIn { admission, generation, issued: now, covered_until };
+        live.insert(Hash::of(&text), stand_in);
         Ok(text)
     }
 
     /// Makes the one stand-in for the broker itself.
     pub(super) fn issue_own(&self) -> Result<Secret, StandInError> {
         let text = random_key()?;
-        self.own.set(Hash::of(&text)).map_err(|_| StandInError::Full)?;
+        self.store.own.set(Hash::of(&text)).map_err(|_| StandInError::Full)?;
         Ok(text)
     }
 
-    /// Whom a stand-in stands for, if it is live.
-    pub(super) fn redeem(&self, text: &Secret, access_tokens: &AccessTokens) -> Option<Holder> {
+    /// Whom a stand-in stands for, if it is live. One that an earlier generation admitted is judged
+    /// again first.
+    pub(super) fn redeem(
+        &self,
+        text: &Secret,
+        access_tokens: &AccessTokens,
+        judge: impl Fn(&Admission) -> Option<Admission>,
+    ) -> Option<Holder> {
         let hash = Hash::of(text);
-        if self.own.get() == Some(&hash) {
+        if self.store.own.get() == Some(&hash) {
             return Some(Holder::Itself);
+        }
+        if self.settle(&hash, &judge).is_break() {
+            return None;
         }
         let mut live = self.lock();
         let stand_in = live.get_mut(&hash)?;
@@ -122,6 +154,42 @@ impl StandIns {
         Some(Holder::Workload(Box::new(stand_in.admission.clone())))
     }
 
+    /// Judges all that an earlier generation admitted, so that those which end make room at once;
+    /// tells how many end.
+    pub(super) fn settle_all(&self, judge: impl Fn(&Admission) -> Option<Admission>) -> usize {
+        let is_earlier = |(_, stand_in): &(&Hash, &StandIn)| stand_in.generation < self.generation;
+        let earlier: Vec<Hash> =
+            self.lock().iter().filter(is_earlier).map(|(hash, _)| *hash).collect();
+        earlier.iter().filter(|hash| self.settle(hash, &judge).is_break()).count()
+    }
+
+    /// Judges one again if an earlier generation admitted it; breaks if this ends it. A request that began under an earlier
+    /// generation takes the judgement of a later one as it is.
+    fn settle(
+        &self,
+        hash: &Hash,
+        judge: &impl Fn(&Admission) -> Option<Admission>,
+    ) -> ControlFlow<()> {
+        let is_earlier = |stand_in: &&mut StandIn| stand_in.generation < self.generation;
+        let earlier = self.lock().get_mut(hash).filter(is_earlier).map(|one| one.admission.clone());
+        let Some(earlier) = earlier else { return ControlFlow::Continue(()) };
+        // Not under the lock: there may be a thousand rules.
+        let judged = judge(&earlier);
+        let mut live = self.lock();
+        let Some(stand_in) = live.get_mut(hash).filter(is_earlier) else {
+            return ControlFlow::Continue(());
+        };
+        let Some(admission) = judged else {
+            let rule = earlier.rule().unwrap_or_default();
+            debug!(rule, "a stand-in has ended: its holder is no longer admitted");
+            live.remove(hash);
+            return ControlFlow::Break(());
+        };
+        stand_in.admission = Admission { is_stand_in: true, ..admission };
+        stand_in.generation = self.generation;
+        ControlFlow::Continue(())
+    }
+
     /// How many are live. Sweeps out what has ended.
     pub(super) fn count(&self, access_tokens: &AccessTokens) -> usize {
         let mut live = self.lock();
@@ -133,11 +201,12 @@ impl StandIns {
         let now = self.clock.elapsed();
         let is_covered =
             now < stand_in.covered_until && cover(&stand_in.admission, access_tokens).is_some();
-        now < stand_in.ends && (is_covered || stand_in.admission.is_exchangeable(&*self.clock))
+        now < stand_in.issued + self.lifetime
+            && (is_covered || stand_in.admission.is_exchangeable(&*self.clock))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Hash, StandIn>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.store.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 use super::{Environment, Exit, complain};
-use crate::ambient::{AmbientError, AmbientIdentity, AmbientSurroundings};
+use crate::ambient::{AmbientError, AmbientIdentity};
+use crate::app::find_ambient;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::http_client::TlsRoots;
 use crate::octopus::{OctopusExchange, ServiceAccount, Upstream};
 use crate::telemetry::{Labels, Metrics};
 
@@ -24,27 +24,18 @@ pub(super) struct Parts {
 
 /// Takes the parts out of a configuration; says what is missing, and with which code to end.
 pub(super) fn parts(config: Config, environment: Environment<'_>) -> Result<Parts, Exit> {
-    let Some(ambient) = config.ambient else {
+    if config.ambient.is_none() {
         complain(
             "octobroker: the configuration gives the broker no identity of its own; write the \
              section `ambient:`, or use --octopus-url and --service-account",
         );
         return Err(Exit::NoIdentity);
-    };
-    let mut accounts = config.service_accounts.into_iter();
-    let Some(account) = accounts.find(|account| account.name == ambient.service_account) else {
-        return Err(Exit::Configuration);
-    };
+    }
+    let Some((ambient, account)) = config.own_account() else { return Err(Exit::Configuration) };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let Ok(metrics) = Metrics::new(&Labels::default()) else { return Err(Exit::Failure) };
-    let surroundings = AmbientSurroundings {
-        environment,
-        clock: Arc::clone(&clock),
-        tls_roots: TlsRoots::system(),
-        exists: &|path| path.exists(),
-    };
-    let audience = account.audience.as_deref().unwrap_or_default();
-    let found = AmbientIdentity::find(&ambient.source, audience, surroundings);
+    let found = find_ambient(&ambient.source, account, &clock, environment);
+    let account = account.clone();
     let exchange = OctopusExchange::new(
         &config.upstream,
         config.limits.exchange_timeout,

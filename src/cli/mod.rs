@@ -4,6 +4,7 @@ mod doctor;
 mod exec;
 mod identity;
 mod ready;
+mod reload;
 mod serve;
 mod sidecar;
 mod token;
@@ -125,7 +126,7 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
     match arguments.command {
         Command::Serve(flags) => match flags.load(Role::Listens, environment) {
-            Ok(config) => serve::serve(config, environment),
+            Ok(config) => serve::serve(flags.origin(&config, environment), config, environment),
             Err(error) => refuse(&error, Output::Human),
         },
         Command::Exec(mut flags) => match flags.load(environment) {

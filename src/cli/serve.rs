@@ -8,9 +8,10 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::exec::{ExecFlags, start_exit};
+use super::reload::{Origin, follow};
 use super::{Environment, Exit, complain};
 use crate::app::{App, Surroundings};
 use crate::clock::SystemClock;
@@ -19,9 +20,9 @@ use crate::limits;
 use crate::tasks;
 use crate::telemetry::{Audited, Format, Level, Sink, error_chain, subscriber};
 
-/// Serves until SIGTERM or SIGINT.
-pub(super) fn serve(config: Config, environment: Environment<'_>) -> Exit {
-    run(config, Audited::All, environment, until_signalled)
+/// Serves until SIGTERM or SIGINT, and follows the origin of its configuration.
+pub(super) fn serve(origin: Origin, config: Config, environment: Environment<'_>) -> Exit {
+    run(config, Audited::All, environment, |app| until_signalled(app, origin, environment))
 }
 
 /// Runs a command to its end. The command's own output is not to be disturbed: what is logged are
@@ -93,17 +94,12 @@ fn format(config: &Config, environment: Environment<'_>) -> Format {
     }
 }
 
-async fn until_signalled(app: App) -> Exit {
+async fn until_signalled(app: App, origin: Origin, environment: Environment<'_>) -> Exit {
     let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = signals.map(signal) else {
+    let [Ok(mut terminate), Ok(mut interrupt), Ok(hang_up)] = signals.map(signal) else {
         error!("can't listen for signals");
         return Exit::Failure;
     };
-    tasks::spawn(async move {
-        while hangup.recv().await.is_some() {
-            warn!("SIGHUP: this version does not reload its configuration; restart it to apply");
-        }
-    });
     let (first, second) = (oneshot::channel(), oneshot::channel());
     tasks::spawn(async move {
         for told in [first.0, second.0] {
@@ -115,6 +111,10 @@ async fn until_signalled(app: App) -> Exit {
             let _ = told.send(());
         }
     });
-    app.run(async { drop(first.1.await) }, async { drop(second.1.await) }).await;
-    Exit::Ok
+    let reloading = follow(origin, app.reloader(), hang_up, environment);
+    let serving = app.run(async { drop(first.1.await) }, async { drop(second.1.await) });
+    tokio::select! {
+        () = serving => Exit::Ok,
+        never = reloading => match never {},
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Environment;
+use super::reload::Origin;
 use crate::config::{self, Config, ConfigError};
 
 /// Where the configuration is: a file, or what follows.
@@ -48,14 +49,8 @@ impl SidecarFlags {
         role: Role,
         environment: Environment<'_>,
     ) -> Result<Config, ConfigError> {
-        let given = |flag: &Option<String>, names: &[&str]| {
-            let of_environment = || names.iter().find_map(|name| set(environment, name));
-            flag.clone().or_else(of_environment)
-        };
-        let account = given(&self.service_account, &["OCTOBROKER_SERVICE_ACCOUNT"]);
-        let names_file = self.config.is_some()
-            || (self.service_account.is_none() && set(environment, "OCTOBROKER_CONFIG").is_some());
-        let Some(account) = account.filter(|_| !names_file) else {
+        let given = |flag: &Option<String>, names| given(flag.as_ref(), names, environment);
+        let Some(account) = self.account(environment) else {
             let exists = |path: &Path| path.exists();
             let path = config::find(self.config.as_deref(), environment, &exists)?;
             return config::load(&path, environment);
@@ -78,6 +73,28 @@ impl SidecarFlags {
         });
         config::parse(&text, Path::new("flags"), environment)
     }
+
+    /// Where a configuration that they gave came from.
+    pub(super) fn origin(&self, config: &Config, environment: Environment<'_>) -> Origin {
+        match self.account(environment) {
+            Some(_) => Origin::Once { what: "flags and variables" },
+            None => Origin::of_file(config),
+        }
+    }
+
+    /// The service account that they name; `None` if the configuration is in a file.
+    fn account(&self, environment: Environment<'_>) -> Option<String> {
+        let account =
+            given(self.service_account.as_ref(), &["OCTOBROKER_SERVICE_ACCOUNT"], environment);
+        let names_file = self.config.is_some()
+            || (self.service_account.is_none() && set(environment, "OCTOBROKER_CONFIG").is_some());
+        account.filter(|_| !names_file)
+    }
+}
+
+/// The flag, or the first of the variables that holds something.
+fn given(flag: Option<&String>, names: &[&str], environment: Environment<'_>) -> Option<String> {
+    flag.cloned().or_else(|| names.iter().find_map(|name| set(environment, name)))
 }
 
 struct Wanted<'a> {
@@ -154,6 +171,29 @@ mod tests {
         assert_eq!(config.service_accounts[0].audience.as_deref(), Some(ACCOUNT));
         assert!(config.listeners[0].is_ambient);
         assert!(config.rules.is_empty() && config.issuers.is_empty());
+    }
+
+    #[test]
+    fn flags_and_variables_can_not_change_while_the_program_runs() {
+        let variables =
+            |name: &str| (name == "OCTOBROKER_SERVICE_ACCOUNT").then(|| ACCOUNT.to_owned());
+        let folder = std::env::temp_dir();
+        let text = document(&Wanted {
+            url: "https://acme.octopus.app",
+            account: ACCOUNT,
+            audience: None,
+            token_file: None,
+            role: Role::Listens,
+        });
+        let file = folder.join(format!("octobroker-origin-{}.yaml", std::process::id()));
+        std::fs::write(&file, text).unwrap();
+        let by_file = SidecarFlags { config: Some(file.clone()), ..flags() };
+        let config = by_file.load(Role::Listens, &|_| None).unwrap();
+
+        assert!(matches!(flags().origin(&config, &variables), Origin::Once { .. }));
+        assert!(matches!(by_file.origin(&config, &variables), Origin::File { .. }));
+        std::fs::remove_file(&file).unwrap();
+        assert!(matches!(by_file.origin(&config, &variables), Origin::Once { .. }));
     }
 
     #[test]

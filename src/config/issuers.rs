@@ -181,6 +181,7 @@ fn key_source(section: &Section<'_>, folder: &Path, problems: &mut Problems) -> 
 /// A file with keys is read now, so that a wrong one is found before it is needed.
 fn key_file(node: &Node, folder: &Path, problems: &mut Problems) -> Option<PathBuf> {
     let path = file(node, folder, problems)?;
+    problems.reads(&path);
     let fault = match read_key_file(&path) {
         Ok(document) => KeySet::parse(&document).err().map(|error| error_chain(&error)),
         Err(error) => Some(error.to_string()),

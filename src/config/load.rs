@@ -124,6 +124,7 @@ fn build(
         secret_variables: surroundings.secret_variables.take(),
         digest: digest_of(text),
         path: path.to_owned(),
+        files: problems.files().to_vec(),
     })
 }
 

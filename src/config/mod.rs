@@ -83,4 +83,16 @@ pub struct Config {
     pub digest: String,
     /// The file.
     pub path: PathBuf,
+    /// The files that it names and on whose content it depends: certificates and pinned keys.
+    pub files: Vec<PathBuf>,
+}
+
+impl Config {
+    /// The broker's own identity, and the service account that it acts as.
+    pub fn own_account(&self) -> Option<(&AmbientConfig, &ServiceAccount)> {
+        let ambient = self.ambient.as_ref()?;
+        let mut accounts = self.service_accounts.iter();
+        let account = accounts.find(|account| account.name == ambient.service_account)?;
+        Some((ambient, account))
+    }
 }

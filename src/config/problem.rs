@@ -14,6 +14,7 @@ const SHOWN: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<Problem>,
+    files: Vec<PathBuf>,
 }
 
 /// One thing that is wrong.
@@ -49,6 +50,12 @@ impl ConfigError {
     /// The problems, sorted by line and column; at least one.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The files that the configuration names and that were read, or should have been: a change of
+    /// one of them may be the cure.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 }
 
@@ -87,11 +94,13 @@ impl fmt::Display for Problem {
 pub(super) struct Problems {
     file: PathBuf,
     found: Vec<Problem>,
+    /// The files that were read on the way.
+    files: Vec<PathBuf>,
 }
 
 impl Problems {
     pub(super) fn new(file: &Path) -> Self {
-        Self { file: file.to_owned(), found: Vec::new() }
+        Self { file: file.to_owned(), found: Vec::new(), files: Vec::new() }
     }
 
     pub(super) fn add(&mut self, place: &Place, sentence: impl Into<String>) {
@@ -102,6 +111,18 @@ impl Problems {
             path: place.path.clone(),
             sentence: sentence.into(),
         });
+    }
+
+    /// Notes that what is built depends on the content of a file.
+    pub(super) fn reads(&mut self, file: &Path) {
+        if !self.files.iter().any(|known| known == file) {
+            self.files.push(file.to_owned());
+        }
+    }
+
+    /// The files that were read so far.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
     /// What was built, if nothing was wrong with it.
@@ -116,7 +137,7 @@ impl Problems {
     fn into_error(self) -> ConfigError {
         let mut problems = self.found;
         problems.sort_by_key(|problem| (problem.line, problem.column));
-        ConfigError { problems }
+        ConfigError { problems, files: self.files }
     }
 }
 

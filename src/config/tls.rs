@@ -23,6 +23,7 @@ pub(super) fn roots(
         return Some(TlsRoots::system());
     };
     let path = file(node, folder, problems)?;
+    problems.reads(&path);
     match TlsRoots::with_ca_file(&path) {
         Ok(roots) => Some(roots),
         Err(error) => {

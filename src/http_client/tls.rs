@@ -15,6 +15,8 @@ use rustls::{ClientConfig, RootCertStore};
 #[derive(Clone)]
 pub struct TlsRoots {
     config: Arc<ClientConfig>,
+    /// Those of the `ca_file`, by which roots are told apart.
+    own: Arc<[CertificateDer<'static>]>,
 }
 
 /// Why a `ca_file` can't be used.
@@ -40,23 +42,25 @@ pub enum TlsError {
 impl TlsRoots {
     /// The system's roots; the bundled ones of Mozilla where the system has none (bare images).
     pub fn system() -> Self {
-        Self::of(SYSTEM.clone())
+        static SHARED: LazyLock<TlsRoots> = LazyLock::new(|| TlsRoots::of(SYSTEM.clone(), &[]));
+        SHARED.clone()
     }
 
     /// The system's roots, and those in a PEM file.
     pub fn with_ca_file(path: &Path) -> Result<Self, TlsError> {
         let mut roots = SYSTEM.clone();
         let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
-        let mut added = 0;
+        let mut own = Vec::new();
         for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-            if roots.add(certificate.map_err(unreadable)?).is_ok() {
-                added += 1;
+            let certificate = certificate.map_err(unreadable)?;
+            if roots.add(certificate.clone()).is_ok() {
+                own.push(certificate);
             }
         }
-        if added == 0 {
+        if own.is_empty() {
             return Err(TlsError::Empty { path: path.to_owned() });
         }
-        Ok(Self::of(roots))
+        Ok(Self::of(roots, &own))
     }
 
     /// TLS 1.2 and 1.3, verified by subject alternative name (RFC 9525); no client certificate.
@@ -73,15 +77,25 @@ impl TlsRoots {
         clippy::expect_used,
         reason = "the provider is compiled in and supports the default versions"
     )]
-    fn of(roots: RootCertStore) -> Self {
+    fn of(roots: RootCertStore, own: &[CertificateDer<'static>]) -> Self {
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("aws-lc-rs supports TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { config: Arc::new(config) }
+        Self { config: Arc::new(config), own: own.into() }
     }
 }
+
+/// The same certificates in the same order, whatever file they stand in: the system's are the same
+/// for all.
+impl PartialEq for TlsRoots {
+    fn eq(&self, other: &Self) -> bool {
+        self.own == other.own
+    }
+}
+
+impl Eq for TlsRoots {}
 
 impl fmt::Debug for TlsRoots {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

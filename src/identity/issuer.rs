@@ -9,7 +9,7 @@ use super::algorithm::Algorithm;
 use crate::http_client::TlsRoots;
 
 /// A trusted signer of ID tokens.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
     /// The operator's name for it: a label in logs and metrics.
     pub name: String,
@@ -29,8 +29,25 @@ pub struct Issuer {
     pub extra_audiences: bool,
 }
 
+impl Issuer {
+    /// True if keys that were fetched for the one are those of the other. Only what says which
+    /// tokens are believed may differ.
+    pub(super) fn has_keys_of(&self, other: &Self) -> bool {
+        let Self { max_token_lifetime, max_token_age, extra_audiences, .. } = *self;
+        let algorithms = self.algorithms.clone();
+        let judged_alike = Self {
+            algorithms,
+            max_token_lifetime,
+            max_token_age,
+            extra_audiences,
+            ..other.clone()
+        };
+        *self == judged_alike
+    }
+}
+
 /// Where an issuer's public keys are.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// Its discovery document says (OpenID Connect Discovery 1.0 §4).
     Discovery {
@@ -56,6 +73,30 @@ impl Issuer {
             max_token_lifetime: Duration::from_secs(3600),
             max_token_age: None,
             extra_audiences: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_another_issuer_s_when_they_come_from_elsewhere() {
+        let issuer = Issuer::for_tests();
+        let source = KeySource::File(PathBuf::from("other.json"));
+        let rows = [
+            (Issuer { algorithms: vec![Algorithm::Es256], ..issuer.clone() }, true),
+            (Issuer { max_token_lifetime: Duration::from_secs(1), ..issuer.clone() }, true),
+            (Issuer { max_token_age: Some(Duration::from_secs(1)), ..issuer.clone() }, true),
+            (Issuer { extra_audiences: true, ..issuer.clone() }, true),
+            (Issuer { name: "other".to_owned(), ..issuer.clone() }, false),
+            (Issuer { url: "https://other.example".to_owned(), ..issuer.clone() }, false),
+            (Issuer { key_source: source, ..issuer.clone() }, false),
+        ];
+        for (other, has_keys) in rows {
+            assert_eq!(other.has_keys_of(&issuer), has_keys, "{other:?}");
+            assert_ne!(other, issuer);
         }
     }
 }

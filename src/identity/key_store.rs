@@ -4,27 +4,43 @@
 //! and at once when a token names a key id that it lacks (then at most every 10 s for that cause).
 //! When the issuer is down, the last good set serves on for a day.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
+use tokio::task::AbortHandle;
 use tracing::{info, warn};
 
 use super::algorithm::Algorithm;
 use super::fetch::{FetchError, KeyFetcher};
-use super::issuer::Issuer;
+use super::issuer::{Issuer, KeySource};
 use super::jwks::{Choice, KeySet};
 use super::verifier::VerifyError;
 use crate::clock::Clock;
 use crate::limits;
 use crate::single_flight::{Seat, SingleFlight};
+use crate::tasks;
 use crate::telemetry::{Metrics, RefreshOutcome, error_chain};
 
 /// The current keys of one issuer.
 #[derive(Debug)]
 pub struct KeyStore {
     core: Arc<Core>,
-    flight: SingleFlight<(), Result<(), ()>>,
+    flight: Arc<Flight>,
+    refreshing: OnceLock<Refreshing>,
+}
+
+type Flight = SingleFlight<(), Result<(), ()>>;
+
+/// The task that keeps the keys fresh. It ends with the store: when a reload has removed the
+/// issuer, and the last request that began before has ended.
+#[derive(Debug)]
+struct Refreshing(AbortHandle);
+
+impl Drop for Refreshing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// What the operator sees of an issuer's keys.
@@ -49,7 +65,7 @@ pub(super) struct Snapshot {
 
 #[derive(Debug)]
 struct Core {
-    issuer: String,
+    issuer: Issuer,
     fetcher: KeyFetcher,
     snapshot: ArcSwapOption<Snapshot>,
     attempts: Mutex<Attempts>,
@@ -71,20 +87,22 @@ enum Cause {
     NoKeys,
     UnknownKey,
     Age,
+    /// The operator says so.
+    Told,
 }
 
 impl KeyStore {
     /// No keys yet.
     pub fn new(issuer: &Issuer, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let core = Core {
-            issuer: issuer.name.clone(),
+            issuer: issuer.clone(),
             fetcher: KeyFetcher::new(issuer),
             snapshot: ArcSwapOption::empty(),
             attempts: Mutex::default(),
             clock,
             metrics,
         };
-        Self { core: Arc::new(core), flight: SingleFlight::new() }
+        Self { core: Arc::new(core), flight: Arc::default(), refreshing: OnceLock::new() }
     }
 
     /// Finds the key for a token and hands it to `check` with its set's generation. Waits for the
@@ -141,20 +159,54 @@ impl KeyStore {
         self.core.current().map(|snapshot| snapshot.generation)
     }
 
+    /// True if the operator wrote the keys down in a file: who is not in it has lost all trust.
+    /// Elsewhere keys come and go as the issuer rotates them.
+    pub(super) fn is_pinned(&self) -> bool {
+        matches!(self.core.issuer.key_source, KeySource::File(_))
+    }
+
+    /// Hands the key for a token to `check`, if one is there now. Asks nobody.
+    pub(super) fn with_known_key<T>(
+        &self,
+        key_id: Option<&str>,
+        algorithm: Algorithm,
+        check: impl Fn(&super::jwks::Key) -> T,
+    ) -> Option<T> {
+        let snapshot = self.core.current()?;
+        match snapshot.keys.choose(key_id, algorithm) {
+            Choice::One(key) => Some(check(key)),
+            Choice::Several | Choice::None => None,
+        }
+    }
+
     /// Fetches the keys for the first time, well or badly.
     pub async fn fetch_first(&self) {
         self.flight.join(&(), || Arc::clone(&self.core).refresh(Cause::NoKeys)).await;
     }
 
-    /// Keeps the keys fresh for ever: at the refresh interval when all is well, with a growing
-    /// pause when the issuer is not.
-    pub async fn keep_fresh(&self) {
-        loop {
-            let failures = self.core.lock().failures;
-            let pause = if failures == 0 { limits::JWKS_REFRESH } else { retry_pause(failures) };
-            tokio::time::sleep(pause).await;
-            self.flight.join(&(), || Arc::clone(&self.core).refresh(Cause::Age)).await;
+    /// Makes the keys ready for a configuration that is about to serve: those that nobody has tried
+    /// to fetch are fetched, well or badly; those in a file are read again. Others are there, or
+    /// their issuer is down, which is no reason to wait.
+    pub async fn prepare(&self) {
+        if self.core.lock().last.is_none() {
+            return self.fetch_first().await;
         }
+        if self.is_pinned() {
+            let work = || Arc::clone(&self.core).refresh(Cause::Told);
+            if self.flight.join(&(), work).await.1 == Seat::Passenger {
+                // That flight may have read the file before it changed.
+                self.flight.join(&(), work).await;
+            }
+        }
+    }
+
+    /// Keeps the keys fresh as long as the store lives: at the refresh interval when all is well,
+    /// with a growing pause when the issuer is not. Once is as good as often.
+    pub fn keep_fresh(&self) {
+        self.refreshing.get_or_init(|| {
+            let (core, flight) = (Arc::clone(&self.core), Arc::clone(&self.flight));
+            Refreshing(tasks::spawn(keep_fresh(core, flight)).abort_handle())
+        });
     }
 
     /// What the operator sees.
@@ -194,6 +246,7 @@ impl Core {
         let now = self.clock.elapsed();
         let mut attempts = self.lock();
         let (last, pause) = match cause {
+            Cause::Told => (None, Duration::ZERO),
             Cause::Age if attempts.failures == 0 => (None, Duration::ZERO),
             // Whoever comes by while the issuer is sick must not ask it again each time.
             Cause::Age => (attempts.last, retry_pause(attempts.failures)),
@@ -211,7 +264,7 @@ impl Core {
     }
 
     fn settle(&self, outcome: Result<KeySet, FetchError>) -> Result<(), ()> {
-        let issuer = &self.issuer;
+        let issuer = &self.issuer.name;
         let mut attempts = self.lock();
         match outcome {
             Ok(keys) => {
@@ -261,6 +314,15 @@ impl Core {
 
     fn lock(&self) -> MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn keep_fresh(core: Arc<Core>, flight: Arc<Flight>) {
+    loop {
+        let failures = core.lock().failures;
+        let pause = if failures == 0 { limits::JWKS_REFRESH } else { retry_pause(failures) };
+        tokio::time::sleep(pause).await;
+        flight.join(&(), || Arc::clone(&core).refresh(Cause::Age)).await;
     }
 }
 

@@ -179,6 +179,37 @@ impl Verifier {
         }
     }
 
+    /// The same verifier, with the keys that an earlier one holds of the same issuers. Which tokens
+    /// that one had verified is forgotten: they are judged by this one's issuers and audiences.
+    #[must_use]
+    pub fn keeping(mut self, earlier: &Self) -> Self {
+        for (url, trusted) in &mut self.issuers {
+            let Some(before) = earlier.issuers.get(url) else { continue };
+            if before.issuer == trusted.issuer {
+                // One object, so that what holds an issuer for long does not hold one a reload.
+                trusted.issuer = Arc::clone(&before.issuer);
+            }
+            if trusted.issuer.has_keys_of(&before.issuer) {
+                trusted.keys = Arc::clone(&before.keys);
+            }
+        }
+        self
+    }
+
+    /// True if a token that was verified once, by this verifier or an earlier one, is one that this
+    /// verifier believes, its times and the rotation of its issuer's keys aside: the issuer is what
+    /// it was, the audience is still ours, and a key that was written down is still there.
+    pub fn still_believes(&self, id_token: &IdToken, token: &VerifiedToken) -> bool {
+        let Some(trusted) = self.issuers.get(&token.claims.issuer) else { return false };
+        let has_pinned_key = || {
+            let is_same_set = trusted.keys.generation() == Some(token.key_generation);
+            is_same_set || verifies_again(id_token, &trusted.keys).unwrap_or(false)
+        };
+        trusted.issuer == token.issuer
+            && self.audience(&token.claims, &token.issuer) == Ok(&token.audience)
+            && (!trusted.keys.is_pinned() || has_pinned_key())
+    }
+
     /// Checks a token. One that was verified before is believed again as long as its key set is in
     /// use and its times hold.
     pub async fn verify(&self, token: &IdToken) -> Result<Arc<VerifiedToken>, Rejected> {
@@ -297,4 +328,13 @@ impl Verifier {
         self.verified.run_pending_tasks();
         self.verified.entry_count()
     }
+}
+
+/// Whether the signature of a token holds by the keys that are there now.
+fn verifies_again(id_token: &IdToken, keys: &KeyStore) -> Option<bool> {
+    let header = Header::parse(&id_token.header_json()?).ok()?;
+    let (input, signature) = id_token.signed()?;
+    keys.with_known_key(header.key_id.as_deref(), header.algorithm, |key| {
+        key.verifies(header.algorithm, input, signature)
+    })
 }

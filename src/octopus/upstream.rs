@@ -9,7 +9,7 @@ use url::Url;
 use crate::http_client::TlsRoots;
 
 /// One Octopus server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     base: Url,
     authority: Authority,
@@ -88,6 +88,12 @@ impl Upstream {
         &self.host_header
     }
 
+    /// True if access tokens of the one serve at the other: the same server with the same token
+    /// endpoint, whichever authority vouches for its certificate.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        self.base == other.base && self.token_endpoint == other.token_endpoint
+    }
+
     /// Host without brackets, and port, to connect to.
     pub fn socket(&self) -> (String, u16) {
         let host = self.base.host_str().unwrap_or_default();
@@ -114,6 +120,24 @@ mod tests {
 
     fn upstream(url: &str) -> Result<Upstream, UpstreamUrlError> {
         Upstream::new(url.parse().unwrap(), TlsRoots::system())
+    }
+
+    #[test]
+    fn a_server_stays_the_same_whatever_the_timeouts() {
+        let server = upstream("https://octopus.example").unwrap();
+        let patient = Upstream { idle_timeout: Duration::from_secs(1), ..server.clone() };
+        let found_otherwise =
+            Upstream { token_endpoint: TokenEndpoint::Published, ..server.clone() };
+
+        assert!(server.is_same_server(&patient) && server != patient);
+        for other in [
+            upstream("https://octopus.example/octopus").unwrap(),
+            upstream("https://octopus.example:8443").unwrap(),
+            upstream("http://octopus.example").unwrap(),
+            found_otherwise,
+        ] {
+            assert!(!server.is_same_server(&other), "{other:?}");
+        }
     }
 
     #[test]

@@ -20,24 +20,25 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
 use super::watched_io::Phase;
-use super::{Origin, Proxy};
+use super::{Origin, Proxy, Serving};
 use crate::limits;
 use crate::shutdown::Watcher;
 
 /// Serves one connection to its end.
-pub(super) async fn serve<T>(io: T, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher)
+pub(super) async fn serve<T>(io: T, serving: Serving, origin: Origin, mut watcher: Watcher)
 where
     T: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let origin = Arc::new(origin);
+    let proxy = serving.now();
     let moved = Arc::new(AtomicU64::new(0));
     let io = TokioIo::new(Counted { io, moved: Arc::clone(&moved) });
     let _open = proxy.metrics.connection_opened(&origin.listener);
     let service = {
-        let (proxy, origin, end) = (Arc::clone(&proxy), Arc::clone(&origin), watcher.clone());
+        let (serving, origin, end) = (serving.clone(), Arc::clone(&origin), watcher.clone());
         service_fn(move |request| {
             let (proxy, origin, is_draining) =
-                (Arc::clone(&proxy), Arc::clone(&origin), end.is_triggered());
+                (serving.now(), Arc::clone(&origin), end.is_triggered());
             async move { Ok::<_, Infallible>(proxy.serve(request, &origin, is_draining).await) }
         })
     };
@@ -50,6 +51,7 @@ where
         .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
     let mut stillness = Stillness::new(&proxy, Arc::clone(&origin.phase), moved);
+    drop(proxy);
     let mut is_ending = false;
     loop {
         tokio::select! {

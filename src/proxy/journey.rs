@@ -7,14 +7,13 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer_body::AnswerBody;
 use super::forward::Answer;
 use super::refusal::Refusal;
 use super::trace::Trace;
 use super::watched_io::Phase;
-use super::{Origin, Proxy};
+use super::{Origin, Place, Proxy};
 use crate::broker::{Admission, Identity};
 use crate::identity::{Fingerprint, VerifiedToken};
 use crate::telemetry::{
@@ -35,7 +34,7 @@ pub(super) struct Journey {
     overhead: Duration,
     is_over: bool,
     phase: Arc<Phase>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
     in_flight: Option<InFlight>,
 }
 
@@ -67,10 +66,9 @@ impl Journey {
         }
     }
 
-    /// Takes one of the places for requests served at once.
-    pub(super) fn take_place(&mut self, places: &Arc<Semaphore>) -> Result<(), Refusal> {
-        let place = Arc::clone(places).try_acquire_owned();
-        self.place = Some(place.map_err(|_| Refusal::new(Code::Overloaded))?);
+    /// Takes one of the places for requests served at once, if there was one.
+    pub(super) fn take_place(&mut self, place: Option<Place>) -> Result<(), Refusal> {
+        self.place = Some(place.ok_or_else(|| Refusal::new(Code::Overloaded))?);
         Ok(())
     }
 

@@ -11,7 +11,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
@@ -19,7 +18,7 @@ use super::certificate::Certificate;
 use super::refusal::Refusal;
 use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
-use super::{ListenerSpec, Origin, Proxy, http2, tls, trace};
+use super::{ListenerSpec, Origin, Places, Proxy, Serving, http2, tls, trace};
 use crate::limits;
 use crate::shutdown::Watcher;
 use crate::tasks;
@@ -64,11 +63,12 @@ impl Listener {
         self.socket.address()
     }
 
-    /// Accepts until the end, at most as many connections as `places` has. Connections that are
-    /// being served end by themselves: each holds a watcher.
-    pub async fn run(self, proxy: Arc<Proxy>, places: Arc<Semaphore>, mut watcher: Watcher) {
+    /// Accepts until the end, at most as many connections as the limit for the process, all of whose
+    /// listeners share `places`. Connections that are being served end by themselves: each holds a
+    /// watcher.
+    pub async fn run(self, serving: Serving, places: Places, mut watcher: Watcher) {
         let certificate = self.certificate.clone();
-        let metrics = Arc::clone(&proxy.metrics);
+        let metrics = Arc::clone(&serving.now().metrics);
         let fresh = async move {
             match certificate {
                 Some(certificate) => certificate.keep_fresh(&metrics).await,
@@ -91,7 +91,8 @@ impl Listener {
                     continue;
                 }
             };
-            let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            let proxy = serving.now();
+            let Some(place) = places.take(proxy.limits.connections) else {
                 debug!(listener = self.spec.name(), "connection refused: too many");
                 proxy.turn_away(self.certificate.is_none().then_some(&stream));
                 continue;
@@ -106,12 +107,12 @@ impl Listener {
                 peer,
                 phase: Arc::default(),
             };
-            let (proxy, watcher) = (Arc::clone(&proxy), watcher.clone());
+            let (serving, watcher) = (serving.clone(), watcher.clone());
             let handshake = self.certificate.as_ref().map(|certificate| certificate.config());
             tasks::spawn(async move {
                 match handshake {
-                    None => serve_http1(stream, proxy, origin, watcher).await,
-                    Some(config) => encrypted((stream, config), proxy, origin, watcher).await,
+                    None => serve_http1(stream, serving, origin, watcher).await,
+                    Some(config) => encrypted((stream, config), serving, origin, watcher).await,
                 }
                 drop(place);
             });
@@ -150,7 +151,7 @@ impl Proxy {
 /// Shakes hands and serves what was agreed on.
 async fn encrypted(
     (stream, config): (Stream, Arc<ServerConfig>),
-    proxy: Arc<Proxy>,
+    serving: Serving,
     mut origin: Origin,
     watcher: Watcher,
 ) {
@@ -171,30 +172,34 @@ async fn encrypted(
         origin.peer = format!("{} client={subject}", origin.peer);
     }
     if session.alpn_protocol() == Some(b"h2") {
-        http2::serve(stream, proxy, origin, watcher).await;
+        http2::serve(stream, serving, origin, watcher).await;
     } else {
-        serve_http1(stream, proxy, origin, watcher).await;
+        serve_http1(stream, serving, origin, watcher).await;
     }
 }
 
-/// Serves one connection to its end.
-async fn serve_http1<T>(stream: T, proxy: Arc<Proxy>, origin: Origin, mut watcher: Watcher)
+/// Serves one connection to its end: each request with the proxy that serves when it begins, all of
+/// them within the limits that were in force when the connection did.
+async fn serve_http1<T>(stream: T, serving: Serving, origin: Origin, mut watcher: Watcher)
 where
     T: AsyncRead + AsyncWrite + Unpin,
 {
+    let proxy = serving.now();
     let _open = proxy.metrics.connection_opened(&origin.listener);
-    let limits = &proxy.limits;
+    let limits = proxy.limits.clone();
     let deadlines = Deadlines {
         head: limits.head_timeout,
         keep_alive: limits.keep_alive_timeout,
         write: proxy.upstream.idle_timeout,
     };
+    // A connection that is kept alive must not keep a configuration alive.
+    drop(proxy);
     let phase: Arc<Phase> = Arc::clone(&origin.phase);
     let io = TokioIo::new(WatchedIo::new(stream, phase, deadlines));
     let end = watcher.clone();
     let service = service_fn(|request| {
         let is_draining = end.is_triggered();
-        let (proxy, origin) = (&proxy, &origin);
+        let (proxy, origin) = (serving.now(), &origin);
         async move { Ok::<_, Infallible>(proxy.serve(request, origin, is_draining).await) }
     });
     // Somewhat above our own limits, so that what is just too large gets an answer with a code.

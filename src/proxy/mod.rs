@@ -20,7 +20,9 @@ mod http2;
 mod intake;
 mod journey;
 mod listener;
+mod places;
 mod refusal;
+mod serving;
 mod socket;
 mod spec;
 mod target;
@@ -37,9 +39,10 @@ use futures_util::FutureExt;
 use http::request::Parts;
 use http::{Request, Response, header};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 
 pub use listener::Listener;
+pub use places::{Place, Places};
+pub use serving::Serving;
 pub use spec::{Bind, ListenerSpec};
 pub use tls::{TlsFiles, TlsFilesError};
 pub use token_door::{Issues, TokenDoor};
@@ -56,17 +59,17 @@ use refusal::Refusal;
 use token_door::DoorRequest;
 use watched_io::Phase;
 
-/// What every request needs: one per process.
+/// What every request needs: one per configuration that was loaded.
 #[derive(Debug)]
 pub struct Proxy {
     broker: Arc<Broker>,
     upstream: Upstream,
     pool: UpstreamPool,
-    rate_budgets: RateBudgets,
+    rate_budgets: Arc<RateBudgets>,
     /// What `Via` calls this process: found in an inbound `Via`, the request has been here before.
     pseudonym: String,
     limits: Limits,
-    places: Arc<Semaphore>,
+    places: Places,
     token_door: TokenDoor,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -74,7 +77,7 @@ pub struct Proxy {
 }
 
 /// With what requests are timed, counted and written down.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Recorder {
     /// The time.
     pub clock: Arc<dyn Clock>,
@@ -121,16 +124,39 @@ impl Proxy {
         Self {
             broker,
             pool: UpstreamPool::new(&upstream),
-            rate_budgets: RateBudgets::new(Arc::clone(&clock), Arc::clone(&metrics)),
+            rate_budgets: Arc::new(RateBudgets::new(Arc::clone(&clock), Arc::clone(&metrics))),
             upstream,
             pseudonym: format!("octobroker-{}", trace::random_hex::<4>()),
-            places: Arc::new(Semaphore::new(limits.concurrent_requests)),
+            places: Places::default(),
             limits,
             token_door,
             clock,
             metrics,
             audit,
         }
+    }
+
+    /// The same, with what an earlier one holds for good: its name in `Via`, the places that are
+    /// taken, and, if it speaks to Octopus in the same way, its connections.
+    #[must_use]
+    pub fn keeping(mut self, earlier: &Self) -> Self {
+        self.pseudonym.clone_from(&earlier.pseudonym);
+        self.places = earlier.places.clone();
+        if self.upstream == earlier.upstream {
+            self.pool = earlier.pool.clone();
+            self.rate_budgets = Arc::clone(&earlier.rate_budgets);
+        }
+        self
+    }
+
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What judges credentials.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
     }
 
     /// The virtual directory of Octopus, which is ours too; empty at the root.
@@ -184,7 +210,7 @@ impl Proxy {
         journey: &mut Journey,
     ) -> Result<Outcome, Refusal> {
         self.log_room().await?;
-        journey.take_place(&self.places)?;
+        journey.take_place(self.places.take(self.limits.concurrent_requests))?;
         self.check_head(&head, origin)?;
         let prefix = self.upstream.path_prefix();
         if let Some(request) = DoorRequest::of(&head.method, head.uri.path(), prefix) {

@@ -3,15 +3,18 @@
 //! Rooms call event methods, never series. Labels are closed lists or configured names, never
 //! claims, paths or headers, and a name that is not configured is counted as `""` (an issuer as
 //! `unknown`). So the number of series has a bound that traffic can't move: the largest family,
-//! `octobroker_requests_total`, has at most 5 doors x 39 codes x (1 + rules + service accounts).
+//! `octobroker_requests_total`, has at most 5 doors x 39 codes x (1 + rules + service accounts),
+//! where those of earlier configurations count up to [`crate::limits::RETIRED_NAMES`].
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{Error, IntCounter, IntGauge, Registry, TextEncoder};
+use arc_swap::ArcSwap;
+use prometheus::{Error, IntGauge, Registry, TextEncoder};
 
 use super::code::Code;
+use super::names::Known;
 use super::outcomes::{
     AccessTokenResult, Door, ExchangeOutcome, RefreshOutcome, RequestOutcome, Verification,
 };
@@ -31,25 +34,31 @@ pub struct Labels {
     pub listeners: Vec<String>,
 }
 
+impl Labels {
+    /// These, and the others that are not among them.
+    #[must_use]
+    pub fn and(mut self, others: &Self) -> Self {
+        fn add<T: Clone + PartialEq>(to: &mut Vec<T>, more: &[T]) {
+            let new: Vec<T> = more.iter().filter(|one| !to.contains(one)).cloned().collect();
+            to.extend(new);
+        }
+        add(&mut self.issuers, &others.issuers);
+        add(&mut self.service_accounts, &others.service_accounts);
+        add(&mut self.rules, &others.rules);
+        add(&mut self.listeners, &others.listeners);
+        self
+    }
+}
+
 /// Every series of the program. There is no global registry: a process may hold several.
 pub struct Metrics {
     registry: Registry,
-    /// By name: what a request through this rule is counted as.
-    rules: HashMap<String, Rule>,
-    service_accounts: Names,
-    issuers: Names,
-    listeners: Names,
+    known: ArcSwap<Known>,
     requests: RequestSeries,
     upstream: UpstreamSeries,
     tokens: TokenSeries,
     keys: KeySeries,
     config: ConfigSeries,
-}
-
-struct Rule {
-    service_account: String,
-    /// Door `bearer`, code `ok`: the hot path, found without formatting and without a lock.
-    forwarded: IntCounter,
 }
 
 impl Metrics {
@@ -58,16 +67,11 @@ impl Metrics {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::new()?))?;
         let requests = RequestSeries::new(&registry, labels)?;
-        let rules = labels.rules.iter().map(|(rule, service_account)| {
-            let forwarded = requests.total(rule, Door::Bearer, service_account, "ok");
-            (rule.clone(), Rule { service_account: service_account.clone(), forwarded })
-        });
+        let forwarded = |rule: &str, account: &str| requests.forwarded(rule, account);
+        let (known, _) = Known::after(None, labels, forwarded);
 
         Ok(Self {
-            rules: rules.collect(),
-            service_accounts: Names::new(&labels.service_accounts, ""),
-            issuers: Names::new(&labels.issuers, "unknown"),
-            listeners: Names::new(&labels.listeners, ""),
+            known: ArcSwap::from_pointee(known),
             upstream: UpstreamSeries::new(&registry, labels)?,
             tokens: TokenSeries::new(&registry, labels)?,
             keys: KeySeries::new(&registry, labels)?,
@@ -75,6 +79,27 @@ impl Metrics {
             requests,
             registry,
         })
+    }
+
+    /// A configuration with these names is about to serve: what can be known of them stands at 0,
+    /// unless it counts already. What was counted for earlier names stays, for a bounded number of
+    /// them; the state of issuers that are gone does not. For one caller at a time.
+    pub fn configured(&self, labels: &Labels) {
+        self.requests.start(labels);
+        self.upstream.start(labels);
+        self.tokens.start(labels);
+        self.keys.start(labels);
+        let before = self.known.load_full();
+        let forwarded = |rule: &str, account: &str| self.requests.forwarded(rule, account);
+        let (known, forgotten) = Known::after(Some(&*before), labels, forwarded);
+        self.known.store(Arc::new(known));
+        for issuer in before.current_issuers.iter().filter(|name| !labels.issuers.contains(name)) {
+            self.keys.retire(issuer);
+        }
+        self.requests.forget(&forgotten);
+        self.upstream.forget(&forgotten);
+        self.tokens.forget(&forgotten);
+        self.keys.forget(&forgotten);
     }
 
     /// The page for `GET /metrics`: Prometheus's text format, version 0.0.4.
@@ -96,7 +121,8 @@ impl Metrics {
         self.requests.observe(request);
 
         let word = request.code.map_or("ok", Code::as_str);
-        match request.rule.and_then(|rule| self.rules.get_key_value(rule)) {
+        let known = self.known.load();
+        match known.rule(request.rule, request.service_account) {
             Some((_, rule)) if request.door == Door::Bearer && request.code.is_none() => {
                 rule.forwarded.inc();
             }
@@ -104,7 +130,7 @@ impl Metrics {
                 self.requests.total(name, request.door, &rule.service_account, word).inc();
             }
             None => {
-                let account = self.service_accounts.known(request.service_account);
+                let account = known.service_accounts.known(request.service_account);
                 self.requests.total("", request.door, account, word).inc();
             }
         }
@@ -112,31 +138,36 @@ impl Metrics {
 
     /// A client connected to `listener`; the connection ends when the guard is dropped.
     pub fn connection_opened(&self, listener: &str) -> OpenConnection {
-        let listener = self.listeners.known(Some(listener));
+        let known = self.known.load();
+        let listener = known.listeners.known(Some(listener));
         OpenConnection(Raised::new(self.requests.connections.with_label_values(&[listener])))
     }
 
     /// A listener serves a certificate that is valid until then, in seconds since 1970.
     pub fn certificate_expires(&self, listener: &str, unix_seconds: u64) {
-        let listener = self.listeners.known(Some(listener));
+        let known = self.known.load();
+        let listener = known.listeners.known(Some(listener));
         let seconds = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
         self.requests.certificate_expiry.with_label_values(&[listener]).set(seconds);
     }
 
     /// The head of an answer of Octopus came, `elapsed` after the request was sent.
     pub fn upstream_answered(&self, service_account: Option<&str>, status: u16, elapsed: Duration) {
-        self.upstream.answered(self.service_accounts.known(service_account), status, elapsed);
+        let known = self.known.load();
+        self.upstream.answered(known.service_accounts.known(service_account), status, elapsed);
     }
 
     /// An ID token was checked. `None` is an issuer that is not configured.
     pub fn token_verified(&self, issuer: Option<&str>, outcome: Verification) {
-        let issuer = self.issuers.known(issuer);
+        let known = self.known.load();
+        let issuer = known.issuers.known(issuer);
         self.tokens.verifications.with_label_values(&[issuer, outcome.as_str()]).inc();
     }
 
     /// A token exchange has ended.
     pub fn exchanged(&self, service_account: &str, outcome: ExchangeOutcome, elapsed: Duration) {
-        let account = self.service_accounts.known(Some(service_account));
+        let known = self.known.load();
+        let account = known.service_accounts.known(Some(service_account));
         self.tokens.exchanges.with_label_values(&[account, outcome.as_str()]).inc();
         self.tokens.exchange_durations.observe(elapsed.as_secs_f64());
     }
@@ -148,19 +179,22 @@ impl Metrics {
 
     /// Octopus answered a request that bore a cached access token with 401.
     pub fn access_token_rejected(&self, service_account: &str) {
-        let account = self.service_accounts.known(Some(service_account));
+        let known = self.known.load();
+        let account = known.service_accounts.known(Some(service_account));
         self.tokens.rejected.with_label_values(&[account]).inc();
     }
 
     /// A request waits for its turn in a service account's rate budget.
     pub fn rate_limit_waited(&self, service_account: &str) {
-        let account = self.service_accounts.known(Some(service_account));
+        let known = self.known.load();
+        let account = known.service_accounts.known(Some(service_account));
         self.upstream.rate_limit_waits.with_label_values(&[account]).inc();
     }
 
     /// So many requests are left of a service account's rate limit.
     pub fn rate_limit_remaining(&self, service_account: &str, remaining: f64) {
-        let account = self.service_accounts.known(Some(service_account));
+        let known = self.known.load();
+        let account = known.service_accounts.known(Some(service_account));
         self.upstream.rate_limit_remaining.with_label_values(&[account]).set(remaining);
     }
 
@@ -175,7 +209,7 @@ impl Metrics {
         keys: usize,
         unix_seconds: f64,
     ) {
-        if !self.issuers.known.contains(issuer) {
+        if !self.known.load().current_issuers.contains(issuer) {
             return;
         }
         self.keys.refreshes.with_label_values(&[issuer, outcome.as_str()]).inc();
@@ -196,6 +230,11 @@ impl Metrics {
     /// The configuration with this digest is in use since `unix_seconds` since 1970.
     pub fn config_loaded(&self, digest: &str, unix_seconds: f64) {
         self.config.loaded(digest, unix_seconds);
+    }
+
+    /// A configuration was read that can't be used: the one before stays.
+    pub fn config_refused(&self) {
+        self.config.refused();
     }
 }
 
@@ -229,23 +268,6 @@ impl Raised {
 impl Drop for Raised {
     fn drop(&mut self) {
         self.0.dec();
-    }
-}
-
-/// Configured names, and what every other name is counted as.
-struct Names {
-    known: HashSet<String>,
-    other: &'static str,
-}
-
-impl Names {
-    fn new(known: &[String], other: &'static str) -> Self {
-        Self { known: known.iter().cloned().collect(), other }
-    }
-
-    /// `name`, if it is configured.
-    fn known<'a>(&self, name: Option<&'a str>) -> &'a str {
-        name.filter(|name| self.known.contains(*name)).unwrap_or(self.other)
     }
 }
 

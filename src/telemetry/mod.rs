@@ -14,6 +14,7 @@ mod code;
 mod escape;
 mod logging;
 mod metrics;
+mod names;
 mod outcomes;
 mod process;
 mod series;

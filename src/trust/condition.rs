@@ -6,7 +6,7 @@ use super::glob::Glob;
 use crate::identity::{ClaimAddress, Json};
 
 /// A claim, and what it must be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// Where the claim stands.
     pub claim: ClaimAddress,
@@ -17,7 +17,7 @@ pub struct Condition {
 /// What a claim must be. Strings, whole numbers and booleans compare by their canonical text,
 /// byte for byte; numbers with a fraction, `null`, arrays and objects equal nothing. A claim that
 /// is missing fails every test but [`Test::Absent`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
     /// This very text.
     Exact(String),

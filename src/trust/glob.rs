@@ -12,7 +12,7 @@
 //! `x:environment:production`. There are no classes, no braces and no regular expressions.
 
 /// A compiled pattern.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
     pattern: String,
     separators: &'static str,

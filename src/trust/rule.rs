@@ -5,7 +5,7 @@ use crate::identity::{ClaimAddress, Json};
 use crate::telemetry::Missed;
 
 /// A rule. All its conditions must hold. `G` is what it grants, which this room only hands on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule<G> {
     /// The operator's name for it: a label in logs and metrics.
     pub name: String,

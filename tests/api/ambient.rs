@@ -8,7 +8,7 @@ use crate::world::{SUBJECT, Settings, TemporaryFile, World};
 
 impl World {
     /// A sidecar: one ambient listener, no issuers, no rules; its ID token is in a file.
-    async fn sidecar() -> (Self, TemporaryFile) {
+    pub(crate) async fn sidecar() -> (Self, TemporaryFile) {
         Self::sidecar_with(|_| {}).await
     }
 

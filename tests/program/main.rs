@@ -14,6 +14,7 @@ mod world;
 mod commands;
 mod execs;
 mod identities;
+mod reloads;
 mod serves;
 mod signals;
 mod transfers;

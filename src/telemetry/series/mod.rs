@@ -52,6 +52,10 @@ impl ConfigSeries {
         })
     }
 
+    pub(super) fn refused(&self) {
+        self.last_reload_successful.set(0);
+    }
+
     pub(super) fn loaded(&self, digest: &str, unix_seconds: f64) {
         // One digest at a time: the one before must not stand beside it.
         self.info.reset();

@@ -80,7 +80,8 @@ impl TokenSeries {
         Ok(series)
     }
 
-    fn start(&self, labels: &Labels) {
+    /// Lets what can be known of these names stand at 0, unless it counts already.
+    pub(in crate::telemetry) fn start(&self, labels: &Labels) {
         let outcomes = [Verification::Ok, Verification::Cached]
             .into_iter()
             .chain(Verification::CODES.map(Verification::Refused));
@@ -97,6 +98,24 @@ impl TokenSeries {
         }
         for result in AccessTokenResult::ALL {
             self.requests.with_label_values(&[result.as_str()]);
+        }
+    }
+
+    /// Forgets what was counted for names that nobody has any more.
+    pub(in crate::telemetry) fn forget(&self, labels: &Labels) {
+        let outcomes = [Verification::Ok, Verification::Cached]
+            .into_iter()
+            .chain(Verification::CODES.map(Verification::Refused));
+        for outcome in outcomes {
+            for issuer in &labels.issuers {
+                let _ = self.verifications.remove_label_values(&[issuer, outcome.as_str()]);
+            }
+        }
+        for account in &labels.service_accounts {
+            for outcome in ExchangeOutcome::ALL {
+                let _ = self.exchanges.remove_label_values(&[account, outcome.as_str()]);
+            }
+            let _ = self.rejected.remove_label_values(&[account]);
         }
     }
 }
@@ -133,14 +152,34 @@ impl KeySeries {
                 &["issuer"],
             )?,
         };
-        for issuer in &labels.issuers {
-            for outcome in RefreshOutcome::ALL {
-                series.refreshes.with_label_values(&[issuer.as_str(), outcome.as_str()]);
-            }
-            series.last_success.with_label_values(&[issuer]);
-            series.count.with_label_values(&[issuer]);
-        }
+        series.start(labels);
 
         Ok(series)
+    }
+
+    /// Lets what can be known of these names stand at 0, unless it counts already.
+    pub(in crate::telemetry) fn start(&self, labels: &Labels) {
+        for issuer in &labels.issuers {
+            for outcome in RefreshOutcome::ALL {
+                self.refreshes.with_label_values(&[issuer.as_str(), outcome.as_str()]);
+            }
+            self.last_success.with_label_values(&[issuer]);
+            self.count.with_label_values(&[issuer]);
+        }
+    }
+
+    /// Forgets the state of an issuer that is configured no more; what it counted stays.
+    pub(in crate::telemetry) fn retire(&self, issuer: &str) {
+        let _ = self.last_success.remove_label_values(&[issuer]);
+        let _ = self.count.remove_label_values(&[issuer]);
+    }
+
+    /// Forgets what was counted for names that nobody has any more.
+    pub(in crate::telemetry) fn forget(&self, labels: &Labels) {
+        for issuer in &labels.issuers {
+            for outcome in RefreshOutcome::ALL {
+                let _ = self.refreshes.remove_label_values(&[issuer, outcome.as_str()]);
+            }
+        }
     }
 }

@@ -97,13 +97,19 @@ impl RequestSeries {
         self.total.with_label_values(&[rule, door.as_str(), account, code])
     }
 
+    /// The series of requests that a rule let go to Octopus by their ID token.
+    pub(in crate::telemetry) fn forwarded(&self, rule: &str, account: &str) -> IntCounter {
+        self.total(rule, Door::Bearer, account, "ok")
+    }
+
     pub(in crate::telemetry) fn observe(&self, request: &RequestOutcome<'_>) {
         let door = [request.door.as_str()];
         self.durations.with_label_values(&door).observe(request.total.as_secs_f64());
         self.overheads.with_label_values(&door).observe(request.overhead.as_secs_f64());
     }
 
-    fn start(&self, labels: &Labels) {
+    /// Lets what can be known of these names stand at 0, unless it counts already.
+    pub(in crate::telemetry) fn start(&self, labels: &Labels) {
         for door in KNOWN_DOORS {
             self.total("", door, "", "ok");
             for code in Code::ALL {
@@ -121,6 +127,19 @@ impl RequestSeries {
         }
         for listener in &labels.listeners {
             self.connections.with_label_values(&[listener]);
+        }
+    }
+
+    /// Forgets what was counted for names that nobody has any more.
+    pub(in crate::telemetry) fn forget(&self, labels: &Labels) {
+        let nameless = labels.service_accounts.iter().map(|account| ("", account.as_str()));
+        let rules = labels.rules.iter().map(|(rule, account)| (rule.as_str(), account.as_str()));
+        for (rule, account) in rules.chain(nameless) {
+            for door in Door::ALL {
+                for code in Code::ALL.iter().map(|code| code.as_str()).chain(["ok"]) {
+                    let _ = self.total.remove_label_values(&[rule, door.as_str(), account, code]);
+                }
+            }
         }
     }
 }
@@ -181,14 +200,30 @@ impl UpstreamSeries {
                 &REQUEST_BUCKETS,
             )?,
         };
-        for account in labels.service_accounts.iter().map(String::as_str).chain([""]) {
-            series.rate_limit_waits.with_label_values(&[account]);
-            for class in STATUS_CLASSES {
-                series.responses.with_label_values(&[account, class]);
-            }
-        }
+        series.start(labels);
 
         Ok(series)
+    }
+
+    /// Lets what can be known of these names stand at 0, unless it counts already.
+    pub(in crate::telemetry) fn start(&self, labels: &Labels) {
+        for account in labels.service_accounts.iter().map(String::as_str).chain([""]) {
+            self.rate_limit_waits.with_label_values(&[account]);
+            for class in STATUS_CLASSES {
+                self.responses.with_label_values(&[account, class]);
+            }
+        }
+    }
+
+    /// Forgets what was counted for names that nobody has any more.
+    pub(in crate::telemetry) fn forget(&self, labels: &Labels) {
+        for account in &labels.service_accounts {
+            let _ = self.rate_limit_waits.remove_label_values(&[account]);
+            let _ = self.rate_limit_remaining.remove_label_values(&[account]);
+            for class in STATUS_CLASSES {
+                let _ = self.responses.remove_label_values(&[account, class]);
+            }
+        }
     }
 
     pub(in crate::telemetry) fn answered(&self, account: &str, status: u16, elapsed: Duration) {

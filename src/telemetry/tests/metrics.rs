@@ -295,3 +295,52 @@ fn one_configuration_is_told_at_a_time() {
     let key = "octobroker_config_last_reload_success_timestamp_seconds";
     assert_eq!(sample(&metrics, key), Some(1_700_000_100.0));
 }
+
+#[test]
+fn the_names_of_an_earlier_configuration_count_on_for_a_while() {
+    let labels = |name: &str| Labels {
+        issuers: vec![name.to_owned()],
+        service_accounts: vec![name.to_owned()],
+        rules: vec![(name.to_owned(), name.to_owned())],
+        listeners: Vec::new(),
+    };
+    let metrics = Metrics::new(&labels("n0")).unwrap();
+    let total = |name: &str| {
+        format!(
+            "octobroker_requests_total{{code=\"ok\",door=\"bearer\",rule=\"{name}\",\
+             service_account=\"{name}\"}}"
+        )
+    };
+    let keys = |name: &str| format!("octobroker_jwks_keys{{issuer=\"{name}\"}}");
+    let end = |name: &str| {
+        metrics.request_ended(&RequestOutcome {
+            door: Door::Bearer,
+            rule: Some(name),
+            service_account: Some(name),
+            code: None,
+            total: Duration::ZERO,
+            overhead: Duration::ZERO,
+        });
+    };
+    end("n0");
+    metrics.keys_refreshed("n0", RefreshOutcome::Ok, 3, 1.0);
+
+    metrics.configured(&labels("n1"));
+    // A request that had begun before.
+    end("n0");
+    metrics.keys_refreshed("n0", RefreshOutcome::Ok, 3, 1.0);
+
+    assert_eq!(sample(&metrics, &total("n0")), Some(2.0));
+    assert_eq!(sample(&metrics, &total("n1")), Some(0.0));
+    assert_eq!((sample(&metrics, &keys("n0")), sample(&metrics, &keys("n1"))), (None, Some(0.0)));
+    for number in 2..=crate::limits::RETIRED_NAMES {
+        metrics.configured(&labels(&format!("n{number}")));
+    }
+    assert_eq!(sample(&metrics, &total("n0")), Some(2.0));
+    let bound = metrics.render().lines().count();
+    metrics.configured(&labels("last"));
+    assert_eq!(sample(&metrics, &total("n0")), None);
+    metrics.configured(&labels("very last"));
+    assert!(!metrics.render().contains("\"n0\""), "{}", metrics.render());
+    assert!(metrics.render().lines().count() <= bound + 64);
+}

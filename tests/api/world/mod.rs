@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use emulator::{Issuer, Octopus, OctopusBuilder, ServiceAccount};
-use octobroker::app::{App, Surroundings};
+use octobroker::app::{App, ReloadError, Reloader, Surroundings};
 use octobroker::clock::ManualClock;
 use octobroker::config;
 use octobroker::telemetry::{Audited, Captured, Format, Sink};
@@ -55,6 +55,7 @@ pub(crate) struct World {
 struct RunningBroker {
     address: SocketAddr,
     admin: SocketAddr,
+    reloader: Arc<Reloader>,
     stop: oneshot::Sender<()>,
     run: JoinHandle<()>,
 }
@@ -131,9 +132,30 @@ impl World {
         };
         let app = App::bind(config, surroundings).await.unwrap();
         let (address, admin) = (app.addresses()[0], app.admin_address());
+        let reloader = app.reloader();
         let (stop, stopped) = oneshot::channel();
         let run = app.run(async { drop(stopped.await) }, std::future::pending());
-        self.broker = Some(RunningBroker { address, admin, stop, run: tokio::spawn(run) });
+        self.broker =
+            Some(RunningBroker { address, admin, reloader, stop, run: tokio::spawn(run) });
+    }
+
+    /// Has the broker serve by another configuration, or says why it does not.
+    pub(crate) async fn reload(&self, yaml: &str) -> Result<(), ReloadError> {
+        let loaded = config::parse(yaml, Path::new("octobroker.yaml"), &|_| None);
+        let reloader = &self.broker.as_ref().unwrap().reloader;
+        reloader.reload(loaded.map_err(ReloadError::Config), &|_| None).await
+    }
+
+    /// Has it serve by the configuration of a test, changed.
+    pub(crate) async fn reload_with(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = Settings::of(self);
+        change(&mut settings);
+        self.reload(&settings.to_yaml()).await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The page for the operator.
+    pub(crate) async fn status(&self) -> Value {
+        get(self.admin(), "/status").await.json()
     }
 
     /// Where the broker takes API requests.

@@ -1,0 +1,148 @@
+//! All that one configuration decides, built whole, beside an earlier one or without.
+//!
+//! What is live or was costly is taken over from the earlier generation where the new configuration
+//! says the same of it: issuers' keys, access tokens, connections to Octopus, stand-ins. Nothing in
+//! a generation points back to the one before, so that this ends with its last request.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tracing::info;
+
+use crate::broker::{AccessTokens, Broker, OwnIdentity, StandIns};
+use crate::config::Config;
+use crate::identity::Verifier;
+use crate::limits::{self, Limits};
+use crate::octopus::OctopusExchange;
+use crate::proxy::{ListenerSpec, Proxy, Recorder};
+use crate::telemetry::Labels;
+use crate::trust::Policy;
+
+/// One configuration at work.
+#[derive(Debug)]
+pub(super) struct Generation {
+    /// From 1.
+    pub(super) number: u64,
+    pub(super) config: Config,
+    pub(super) broker: Arc<Broker>,
+    exchange: Arc<OctopusExchange>,
+}
+
+impl Generation {
+    /// Builds the generation after `earlier`. Nothing is fetched.
+    pub(super) fn build(
+        mut config: Config,
+        own_identity: Option<OwnIdentity>,
+        recorder: &Recorder,
+        earlier: Option<&Self>,
+    ) -> Self {
+        config.limits.connections = connections(&config.limits);
+        let verifier = verifier(&config, recorder);
+        let exchange = exchange(&config, recorder, earlier);
+        let access_tokens = access_tokens(&config, &exchange, recorder);
+        let (most, lifetime) = (config.limits.stand_ins, config.token_door.stand_in_lifetime);
+        let stand_ins = StandIns::new(most, lifetime, Arc::clone(&recorder.clock));
+        let (verifier, access_tokens, stand_ins) = match earlier {
+            None => (verifier, access_tokens, stand_ins),
+            Some(Self { config: before, broker, .. }) => {
+                let is_same_server = config.upstream.is_same_server(&before.upstream);
+                let kept = is_same_server.then(|| broker.access_tokens());
+                (
+                    verifier.keeping(broker.verifier()),
+                    kept.map_or(access_tokens.clone(), |kept| access_tokens.keeping(kept)),
+                    stand_ins.keeping(broker.stand_ins()),
+                )
+            }
+        };
+        let broker = Broker::new(
+            Arc::new(verifier),
+            Policy::new(config.rules.clone()),
+            config.service_accounts.clone(),
+            (access_tokens, stand_ins),
+            Arc::clone(&recorder.clock),
+        );
+        let broker = Arc::new(broker.acting_as(own_identity));
+        let number = earlier.map_or(1, |earlier| earlier.number + 1);
+        Self { number, config, broker, exchange }
+    }
+
+    /// The door of this generation.
+    pub(super) fn proxy(&self, recorder: &Recorder) -> Proxy {
+        let Config { upstream, limits, token_door, .. } = self.config.clone();
+        Proxy::new(Arc::clone(&self.broker), upstream, limits, token_door, recorder.clone())
+    }
+}
+
+/// The names of a configuration that become label values.
+pub(super) fn labels(config: &Config) -> Labels {
+    let rules = config.rules.iter();
+    Labels {
+        issuers: config.issuers.iter().map(|issuer| issuer.name.clone()).collect(),
+        service_accounts: config.service_accounts.iter().map(|one| one.name.clone()).collect(),
+        rules: rules.map(|rule| (rule.name.clone(), rule.service_account.clone())).collect(),
+        listeners: config.listeners.iter().map(ListenerSpec::name).collect(),
+    }
+}
+
+fn verifier(config: &Config, recorder: &Recorder) -> Verifier {
+    let of_rules = config.rules.iter().map(|rule| rule.audience.clone());
+    let accounts = config.service_accounts.iter();
+    let of_accounts = accounts.filter_map(|account| account.audience.clone());
+    let audiences: BTreeSet<String> = of_rules.chain(of_accounts).collect();
+    Verifier::new(
+        config.issuers.clone(),
+        audiences,
+        config.limits.verified_tokens,
+        Arc::clone(&recorder.clock),
+        Arc::clone(&recorder.metrics),
+    )
+}
+
+/// The earlier one, which knows the token endpoint, if it would be the same.
+fn exchange(
+    config: &Config,
+    recorder: &Recorder,
+    earlier: Option<&Generation>,
+) -> Arc<OctopusExchange> {
+    let timeout = config.limits.exchange_timeout;
+    let same = earlier.filter(|Generation { config: before, .. }| {
+        before.upstream == config.upstream && before.limits.exchange_timeout == timeout
+    });
+    same.map_or_else(
+        || {
+            let (clock, metrics) = (Arc::clone(&recorder.clock), Arc::clone(&recorder.metrics));
+            Arc::new(OctopusExchange::new(&config.upstream, timeout, clock, metrics))
+        },
+        |same| Arc::clone(&same.exchange),
+    )
+}
+
+fn access_tokens(
+    config: &Config,
+    exchange: &Arc<OctopusExchange>,
+    recorder: &Recorder,
+) -> AccessTokens {
+    let exchange = Arc::clone(exchange);
+    let (clock, metrics) = (Arc::clone(&recorder.clock), Arc::clone(&recorder.metrics));
+    AccessTokens::new(exchange, config.limits.access_tokens, clock, metrics)
+}
+
+/// As many client connections as configured, and always below the descriptor limit: each may need
+/// a second descriptor for its connection to Octopus, and issuers, exchanges and the admin listener
+/// need some too.
+fn connections(limits: &Limits) -> usize {
+    let text = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let soft = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+    let Some(soft) = soft else {
+        return limits.connections;
+    };
+    let affordable = soft.saturating_sub(limits::DESCRIPTOR_RESERVE.min(soft / 2)) / 2;
+    let affordable = usize::try_from(affordable).unwrap_or(usize::MAX).max(1);
+    if affordable < limits.connections {
+        info!(affordable, descriptors = soft, "connections are bounded by the descriptor limit");
+    }
+    limits.connections.min(affordable)
+}
