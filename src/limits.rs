@@ -183,6 +183,16 @@ pub const REJECTION_COOLDOWN: Duration = Duration::from_secs(30);
 /// A request body up to this size is held whole, so that the request can be sent once more.
 pub const REPLAY_BODY_BYTES: usize = 64 << 10;
 
+/// Largest request body that a narrowed rule reads to judge it: a release with hundreds of package
+/// versions has a few KiB.
+pub const JUDGED_BODY_BYTES: usize = 64 << 10;
+
+/// Most spaces, projects or environments that a rule may list: they are compared one by one.
+pub const NARROWING_NAMES: usize = 1_000;
+
+/// Longest name of a space, project or environment, in bytes; Octopus takes 200 characters.
+pub const NARROWING_NAME: usize = 800;
+
 /// What is read, at most, of the body of a refused request, so that its caller sees the answer.
 pub const REFUSED_BODY_BYTES: usize = 1 << 20;
 

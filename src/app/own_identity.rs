@@ -36,7 +36,7 @@ pub(super) fn build(
 ) -> Result<Option<OwnIdentity>, AmbientError> {
     let Some((ambient, account)) = config.own_account() else { return Ok(None) };
     if account.api_key.is_some() {
-        return Ok(Some(OwnIdentity::new(None, account.clone())));
+        return Ok(Some(OwnIdentity::new(None, account.clone(), ambient.grant.clone())));
     }
     let earlier = earlier.filter(|earlier| {
         earlier.config.own_account().is_some_and(|(before, account_before)| {
@@ -46,9 +46,9 @@ pub(super) fn build(
     let earlier = earlier.and_then(|earlier| earlier.broker.own_identity());
     if let Some((earlier, found)) = earlier.and_then(|earlier| Some((earlier, earlier.ambient()?)))
     {
-        let own = OwnIdentity::new(Some(found.clone()), account.clone());
+        let own = OwnIdentity::new(Some(found.clone()), account.clone(), ambient.grant.clone());
         return Ok(Some(own.keeping(earlier)));
     }
     let found = find_ambient(&ambient.source, account, clock, environment)?;
-    Ok(Some(OwnIdentity::new(Some(found), account.clone())))
+    Ok(Some(OwnIdentity::new(Some(found), account.clone(), ambient.grant.clone())))
 }

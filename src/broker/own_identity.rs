@@ -22,10 +22,13 @@ pub struct OwnIdentity {
 
 impl OwnIdentity {
     /// Acts as `service_account` with the ID tokens of `ambient`, which an account with an API key
-    /// does not need.
-    pub fn new(ambient: Option<AmbientIdentity>, service_account: ServiceAccount) -> Self {
-        let grant = Arc::new(Grant::default_for(&service_account));
-        let service_account = Arc::new(service_account);
+    /// does not need, and does no more than is granted.
+    pub fn new(
+        ambient: Option<AmbientIdentity>,
+        service_account: ServiceAccount,
+        grant: Grant,
+    ) -> Self {
+        let (service_account, grant) = (Arc::new(service_account), Arc::new(grant));
         Self { ambient, service_account, grant, last: ArcSwapOption::empty() }
     }
 

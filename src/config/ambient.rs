@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
+use super::grants;
 use super::problem::Problems;
 use super::reader::{Named, Section, items, refuse, scalar, text};
 use super::rules::configured;
 use super::values::file;
 use super::yaml::{Node, Value};
 use crate::ambient::TokenSource;
-use crate::octopus::ServiceAccount;
+use crate::octopus::{Grant, ServiceAccount};
 
 /// The keys of this section.
-pub(super) const KEYS: &[&str] = &["token", "service_account"];
+pub(super) const KEYS: &[&str] =
+    &["token", "service_account", "allow", "spaces", "projects", "environments"];
 
 /// The keys of `token`, where it is no word.
 pub(super) const TOKEN_KEYS: &[&str] = &["file", "env", "command"];
@@ -23,6 +25,8 @@ pub struct AmbientConfig {
     pub source: TokenSource,
     /// As whom it acts: the name of a configured service account.
     pub service_account: String,
+    /// What it may do.
+    pub grant: Grant,
 }
 
 /// Reads the section.
@@ -41,7 +45,10 @@ pub(super) fn read(
     let account = section.required("service_account", advice, problems);
     let account =
         account.and_then(|node| configured(node, &accounts.names, "service_accounts", problems));
-    Some(AmbientConfig { source: source?, service_account: account?.to_owned() })
+    // One that could not be built was reported where it stands.
+    let account = accounts.built.iter().find(|built| Some(&*built.name) == account)?;
+    let grant = grants::read(&section, account, problems);
+    Some(AmbientConfig { source: source?, service_account: account.name.clone(), grant: grant? })
 }
 
 fn source(node: &Node, folder: &Path, problems: &mut Problems) -> Option<TokenSource> {

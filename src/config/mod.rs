@@ -16,6 +16,7 @@ mod ambient;
 mod claims;
 mod expand;
 mod find;
+mod grants;
 mod issuers;
 mod limits;
 mod listeners;

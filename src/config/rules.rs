@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::claims;
+use super::grants;
 use super::nearest::suggestion;
 use super::problem::Problems;
 use super::reader::{Named, Section, check_name, items, refuse, text};
@@ -13,7 +14,17 @@ use crate::octopus::{Grant, ServiceAccount};
 use crate::trust::{Condition, Rule};
 
 /// The keys of one rule.
-pub(super) const KEYS: &[&str] = &["name", "issuer", "audience", "claims", "service_account"];
+pub(super) const KEYS: &[&str] = &[
+    "name",
+    "issuer",
+    "audience",
+    "claims",
+    "service_account",
+    "allow",
+    "spaces",
+    "projects",
+    "environments",
+];
 
 /// What a rule may name.
 pub(super) struct Parties<'a> {
@@ -72,6 +83,7 @@ fn rule<'a>(
     // One that could not be built was reported where it stands.
     let account = parties.accounts.built.iter().find(|built| built.name == account)?;
     let audience = audience(&section, account, problems);
+    let grant = grants::read(&section, account, problems);
 
     Some(Rule {
         name: name?.to_owned(),
@@ -79,7 +91,7 @@ fn rule<'a>(
         service_account: account.name.clone(),
         audience: audience?,
         conditions: conditions?,
-        grant: Arc::new(Grant::default_for(account)),
+        grant: Arc::new(grant?),
     })
 }
 

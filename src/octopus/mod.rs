@@ -12,10 +12,18 @@
 mod access_token;
 mod answer;
 mod api_key;
+mod call;
+mod call_pattern;
+mod capability;
+mod catalogue;
 mod connection;
+mod creation;
 mod endpoint;
 mod exchange;
 mod grant;
+mod narrowing;
+mod not_allowed;
+mod place;
 mod pool;
 mod rate_bucket;
 mod rate_budget;
@@ -25,10 +33,18 @@ mod routes;
 mod service_account;
 mod upstream;
 
+#[cfg(test)]
+mod tests;
+
 pub use access_token::AccessToken;
 pub use api_key::{API_KEY, ApiKey};
+pub use call::Call;
+pub use call_pattern::{CallPattern, CallPatternError};
+pub use capability::{Capabilities, Capability};
 pub use exchange::{ExchangeError, OctopusExchange, TokenExchange};
 pub use grant::Grant;
+pub use narrowing::{Names, Narrowing};
+pub use not_allowed::{BodyProblem, Narrowed, NotAllowed};
 pub use pool::{Lease, SendError, UpstreamPool};
 pub use rate_budget::{Caller, RateBudget, RateBudgets, Turn};
 pub use request_body::{BodyFault, Progress, RequestBody};

@@ -1,32 +1,22 @@
-//! Octopus's routes: the name of each for the log, and which of them nobody may use through the
-//! broker.
-//!
-//! Octopus serves everything that belongs to a space under three spellings: `/api/Spaces-1/x`,
-//! `/api/spaces/{id or slug}/x` and, for the default space, `/api/x`. Its routing ignores case and
-//! decodes segments, so the table is compared with lower-cased, decoded segments; what is forwarded
-//! is never changed.
-
-use std::borrow::Cow;
+//! Octopus's routes: the name of each for the log, and the capability that it needs.
 
 use http::Method;
-use percent_encoding::percent_decode_str;
+
+use super::capability::{Capabilities, Capability};
+use super::catalogue::{API, About, OUTSIDE, Row, unplaced};
+use super::place::{Place, Segments, is, order};
 
 /// What a request is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Route {
     /// The template, for the log: `/api/{space}/releases/create/v1`.
     pub template: &'static str,
-    /// True if it manages identities, credentials or the server itself. A short-lived token must
-    /// not buy a lasting one, so these are refused whatever the service account may do.
-    pub is_administration: bool,
-}
-
-/// Which methods of a route administer.
-#[derive(Debug, Clone, Copy)]
-enum Administers {
-    Never,
-    Writes,
-    Always,
+    /// The capability that it needs. Nobody may use a route without one.
+    pub needs: Option<Capability>,
+    /// The capabilities that bring it along, for their own clients.
+    pub(super) brought_by: Capabilities,
+    /// The row that it fits, if it could be placed.
+    pub(super) row: Option<&'static Row>,
 }
 
 /// Requests that Octopus answers to anybody and clients begin with: they pass without credential.
@@ -44,225 +34,82 @@ pub fn is_anonymous(method: &Method, path: &str) -> bool {
 impl Route {
     /// The route of an effective method and a path below the virtual directory.
     pub fn of(method: &Method, path: &str) -> Self {
-        let segments: Vec<Cow<'_, str>> =
-            path.split('/').filter(|segment| !segment.is_empty()).map(plain).collect();
-        let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-        let found = TABLE.iter().find(|(template, _)| fits(template, &segments));
-        let (template, administers) = found.copied().unwrap_or(("other", Administers::Never));
-        let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        let is_administration = match administers {
-            Administers::Never => false,
-            Administers::Writes => !is_read,
-            Administers::Always => true,
+        let place = Place::of(path);
+        let Some(row) = row(method, &place) else {
+            let needs = Some(unplaced(&place));
+            return Self {
+                template: "other",
+                needs,
+                brought_by: Capabilities::default(),
+                row: None,
+            };
         };
-        Self { template, is_administration }
+        let Row(_, _, needs, brought_by, _) = *row;
+        Self { template: row.template(), needs, brought_by, row: Some(row) }
+    }
+
+    /// What it is about.
+    pub(super) fn about(&self) -> About {
+        self.row.map_or(About::Target, |row| row.4)
+    }
+
+    /// Each route of the catalogue: methods, template, needed capability, who brings it along. For
+    /// the documentation.
+    pub fn all() -> impl Iterator<Item = (String, &'static str, Option<Capability>, String)> {
+        let rows = API.iter().chain(OUTSIDE);
+        rows.map(|row| (row.0.to_string(), row.1, row.2, row.3.to_string()))
     }
 }
 
-/// As Octopus's routing reads a segment.
-fn plain(segment: &str) -> Cow<'_, str> {
-    let decoded = percent_decode_str(segment).decode_utf8_lossy();
-    if decoded.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        decoded.to_ascii_lowercase().into()
-    } else {
-        decoded
+/// The first row that fits, of those of the path's kind.
+fn row(method: &Method, place: &Place<'_>) -> Option<&'static Row> {
+    let fits = |row: &&Row| row.0.have(method) && fits(row.template(), place);
+    if !place.is_api {
+        return OUTSIDE.iter().find(fits);
     }
+    if hides_a_slash(place) {
+        return None;
+    }
+    let root = if place.space.is_some() { "{space}" } else { "" };
+    let kind = place.below.clone().next().unwrap_or(root);
+    let start = API.partition_point(|row| order(row.kind(), kind).is_lt());
+    let of_kind = API.iter().skip(start).take_while(|row| order(row.kind(), kind).is_eq());
+    of_kind.into_iter().find(fits)
 }
 
-/// `{space}` stands for every spelling of a space, none at all included; `{…}` for one segment;
-/// `**` at the end for any number of them.
-fn fits(template: &str, segments: &[&str]) -> bool {
-    let Some(tail) = template.strip_prefix("/api/{space}/") else {
-        return fits_exactly(template.trim_start_matches('/'), segments);
-    };
-    let Some((&"api", below)) = segments.split_first() else {
-        return false;
-    };
-    let in_space = match below {
-        ["spaces", _, rest @ ..] if !rest.is_empty() => rest,
-        [space, rest @ ..] if is_space_id(space) => rest,
-        rest => rest,
-    };
-    fits_exactly(tail, in_space)
+/// Whether a segment has an escaped slash, which might be taken for one, where it is no Git ref.
+fn hides_a_slash(place: &Place<'_>) -> bool {
+    const ESCAPED: &str = "%2f";
+    let mut segments = place.below.clone();
+    let has_refs = segments.clone().next().is_some_and(|kind| is(kind, "projects"));
+    let unrefined = if has_refs { 2 } else { usize::MAX };
+    segments
+        .by_ref()
+        .take(unrefined)
+        .any(|segment| segment.contains('%') && segment.to_ascii_lowercase().contains(ESCAPED))
 }
 
-fn fits_exactly(template: &str, segments: &[&str]) -> bool {
-    let mut segments = segments.iter();
-    for wanted in template.split('/') {
+/// Whether a place fits a template. One without `{space}` belongs to the server alone.
+fn fits(template: &'static str, place: &Place<'_>) -> bool {
+    if !place.is_api {
+        return fits_exactly(template, place.below.clone());
+    }
+    let (tail, is_of_spaces) = match template.strip_prefix("/api/{space}") {
+        Some(tail) => (tail, true),
+        None => (template.strip_prefix("/api").unwrap_or_default(), false),
+    };
+    (is_of_spaces || place.space.is_none()) && fits_exactly(tail, place.below.clone())
+}
+
+fn fits_exactly(template: &'static str, mut segments: Segments<'_>) -> bool {
+    for wanted in Segments(template) {
         if wanted == "**" {
             return true;
         }
         match segments.next() {
-            Some(segment) if wanted.starts_with('{') || wanted == *segment => {}
+            Some(segment) if wanted.starts_with('{') || is(segment, wanted) => {}
             _ => return false,
         }
     }
     segments.next().is_none()
-}
-
-/// `Spaces-1`, lower-cased.
-fn is_space_id(segment: &str) -> bool {
-    segment.strip_prefix("spaces-").is_some_and(|number| {
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
-}
-
-/// The first that fits counts. From Octopus's API documentation and its official clients.
-const TABLE: &[(&str, Administers)] = &[
-    ("/api", Administers::Never),
-    // Credentials and identities.
-    ("/token/**", Administers::Always),
-    ("/api/token/**", Administers::Always),
-    ("/api/{space}/users/login/**", Administers::Always),
-    ("/api/{space}/users/logout", Administers::Always),
-    ("/api/{space}/users/register", Administers::Always),
-    ("/api/{space}/users/authenticate/**", Administers::Always),
-    ("/api/{space}/users/me", Administers::Writes),
-    ("/api/{space}/users/{user}/apikeys/**", Administers::Always),
-    ("/api/{space}/users/{user}/accesstoken/**", Administers::Always),
-    ("/api/{space}/users/**", Administers::Writes),
-    ("/api/{space}/serviceaccounts/**", Administers::Always),
-    ("/api/{space}/signingkeys/**", Administers::Always),
-    ("/api/{space}/signingkeyconfiguration/**", Administers::Always),
-    ("/api/{space}/externalusers/**", Administers::Always),
-    ("/api/{space}/externalgroups/**", Administers::Always),
-    ("/api/{space}/teams/**", Administers::Writes),
-    ("/api/{space}/scopeduserroles/**", Administers::Writes),
-    ("/api/{space}/userroles/**", Administers::Writes),
-    // The server itself.
-    ("/api/{space}/configuration/**", Administers::Writes),
-    ("/api/{space}/serverconfiguration/**", Administers::Writes),
-    ("/api/{space}/ratelimitingpolicies/**", Administers::Writes),
-    ("/api/{space}/licenses/**", Administers::Writes),
-    ("/api/{space}/octopusservernodes/ping", Administers::Never),
-    ("/api/{space}/octopusservernodes/**", Administers::Writes),
-    ("/api/{space}/serverstatus/**", Administers::Writes),
-    ("/api/{space}/maintenanceconfiguration/**", Administers::Writes),
-    ("/api/{space}/smtpconfiguration/**", Administers::Writes),
-    // Spaces.
-    ("/api/spaces", Administers::Writes),
-    ("/api/spaces/all", Administers::Never),
-    ("/api/spaces/{id}", Administers::Writes),
-    // Everyday work.
-    ("/api/{space}/packages/raw", Administers::Never),
-    ("/api/{space}/packages/raw/validate", Administers::Never),
-    ("/api/{space}/packages/{id}/{version}/delta-signature", Administers::Never),
-    ("/api/{space}/packages/{id}/{version}/delta", Administers::Never),
-    ("/api/{space}/packages/{id}/raw", Administers::Never),
-    ("/api/{space}/packages/**", Administers::Never),
-    ("/api/{space}/nuget/packages", Administers::Never),
-    ("/api/{space}/build-information/**", Administers::Never),
-    ("/api/{space}/releases/create/v1", Administers::Never),
-    ("/api/{space}/releases/**", Administers::Never),
-    ("/api/{space}/deployments/create/untenanted/v1", Administers::Never),
-    ("/api/{space}/deployments/create/tenanted/v1", Administers::Never),
-    ("/api/{space}/deployments/**", Administers::Never),
-    ("/api/{space}/runbook-runs/create/v1", Administers::Never),
-    ("/api/{space}/runbook-runs/git/create/v1", Administers::Never),
-    ("/api/{space}/runbookruns/**", Administers::Never),
-    ("/api/{space}/runbooks/**", Administers::Never),
-    ("/api/{space}/tasks", Administers::Never),
-    ("/api/{space}/tasks/{id}/details", Administers::Never),
-    ("/api/{space}/tasks/{id}/raw", Administers::Never),
-    ("/api/{space}/tasks/{id}/cancel", Administers::Never),
-    ("/api/{space}/tasks/**", Administers::Never),
-    ("/api/{space}/projects/{id}/{gitref}/deploymentprocesses", Administers::Never),
-    ("/api/{space}/projects/**", Administers::Never),
-    ("/api/{space}/environments/**", Administers::Never),
-    ("/api/{space}/machines/discover", Administers::Never),
-    ("/api/{space}/machines/**", Administers::Never),
-    ("/api/{space}/channels/**", Administers::Never),
-    ("/api/{space}/artifacts/**", Administers::Never),
-    ("/api/{space}/variables/**", Administers::Never),
-    ("/api/{space}/dashboard/**", Administers::Never),
-    ("/api/{space}/events/**", Administers::Never),
-    ("/mcp", Administers::Never),
-    ("/llms.txt", Administers::Never),
-    ("/.well-known/**", Administers::Never),
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn route(method: &str, path: &str) -> Route {
-        Route::of(&method.parse().unwrap(), path)
-    }
-
-    #[test]
-    fn every_spelling_of_a_space_is_one_route() {
-        for path in [
-            "/api/Spaces-1/releases/create/v1",
-            "/api/spaces/default/releases/create/v1",
-            "/api/spaces/Spaces-1/releases/create/v1",
-            "/api/releases/create/v1",
-            "/API/SPACES-22/Releases/Create/V1",
-        ] {
-            assert_eq!(route("POST", path).template, "/api/{space}/releases/create/v1", "{path}");
-        }
-        assert_eq!(route("GET", "/api/spaces/all").template, "/api/spaces/all");
-        assert_eq!(route("GET", "/api/Spaces-1").template, "other");
-        assert_eq!(route("GET", "/api/").template, "/api");
-        assert_eq!(route("GET", "/anything").template, "other");
-    }
-
-    #[test]
-    fn a_git_ref_is_one_segment() {
-        let path = "/api/Spaces-1/projects/Projects-1/refs%2ftags%2fv3/deploymentprocesses";
-
-        let found = route("PUT", path);
-
-        assert_eq!(found.template, "/api/{space}/projects/{id}/{gitref}/deploymentprocesses");
-        assert!(!found.is_administration);
-    }
-
-    #[test]
-    fn what_buys_a_lasting_credential_is_administration() {
-        let rows = [
-            ("POST", "/api/users/Users-1/apikeys", true),
-            ("GET", "/api/users/Users-1/apikeys/v1", true),
-            ("POST", "/api/Users/Users-1/%61piKeys", true),
-            ("POST", "/api/Spaces-1/users/Users-1/apikeys", true),
-            ("POST", "/api/spaces/default/users/Users-1/apikeys", true),
-            ("POST", "/api/users/Users-1/apikeys/", true),
-            ("POST", "/token/v1", true),
-            ("POST", "/api/token/v1", true),
-            ("POST", "/api/users/login", true),
-            ("POST", "/api/users", true),
-            ("PUT", "/api/users/Users-1", true),
-            ("PUT", "/api/users/Users-1/revoke-sessions", true),
-            ("DELETE", "/api/users/Users-1", true),
-            ("POST", "/api/serviceaccounts/Users-1/oidcidentities/create/v1", true),
-            ("POST", "/api/signingkeys/rotate/v1", true),
-            ("PUT", "/api/teams/Teams-1", true),
-            ("DELETE", "/api/spaces/Spaces-1", true),
-            ("DELETE", "/api/Spaces-1/projects/Projects-1", false),
-            ("GET", "/api/users/me", false),
-            ("GET", "/api/users", false),
-            ("GET", "/api/teams", false),
-            ("GET", "/api/spaces/Spaces-1", false),
-            ("POST", "/api/Spaces-1/releases/create/v1", false),
-        ];
-        for (method, path, expected) in rows {
-            assert_eq!(route(method, path).is_administration, expected, "{method} {path}");
-        }
-    }
-
-    #[test]
-    fn few_requests_need_no_credential() {
-        for (method, path, expected) in [
-            ("GET", "/api", true),
-            ("GET", "/api/", true),
-            ("GET", "/api/octopusservernodes/ping", true),
-            ("GET", "/api/serverstatus/health", true),
-            ("HEAD", "/", true),
-            ("HEAD", "/api", false),
-            ("POST", "/api", false),
-            ("GET", "/", false),
-            ("GET", "/api/Spaces-1", false),
-            ("GET", "/API", false),
-        ] {
-            assert_eq!(is_anonymous(&method.parse().unwrap(), path), expected, "{method} {path}");
-        }
-    }
 }

@@ -16,7 +16,7 @@ use super::{Origin, Proxy};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::http_client::{self, ReadError};
 use crate::limits;
-use crate::octopus::{BodyFault, Lease, Progress, RequestBody, SendError};
+use crate::octopus::{BodyFault, Lease, NotAllowed, Progress, RequestBody, SendError};
 use crate::telemetry::{Code, Door, error_chain};
 
 /// A request that was judged.
@@ -26,6 +26,8 @@ pub(super) struct Outgoing {
     pub(super) intake: Intake,
     /// `None` for a request that needs no credential and has none.
     pub(super) admission: Option<Admission>,
+    /// The body, if a rule has judged it.
+    pub(super) judged: Option<Bytes>,
 }
 
 /// Octopus's answer, its headers made fit for the caller.
@@ -80,13 +82,11 @@ impl Proxy {
             let detail = "the credential is for another service account";
             return Err(Refusal::new(Code::NoRuleMatched).with_detail(detail));
         }
-        if let Some(detail) = intake.never_allowed {
+        let Some(call) = intake.call() else {
+            let detail = "the path is outside the virtual directory of octopus.url";
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
-        }
-        if !admission.grant().allows(intake.is_read) {
-            let detail = "agents may read, and no more";
-            return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
-        }
+        };
+        admission.grant().judge(&call).map_err(|error| not_allowed(&error))?;
         Ok(Some(admission))
     }
 
@@ -104,7 +104,7 @@ impl Proxy {
         body: &mut Option<Incoming>,
         journey: &mut Journey,
     ) -> Result<Answer, Refusal> {
-        let Outgoing { head, intake, admission } = outgoing;
+        let Outgoing { head, intake, admission, judged } = outgoing;
         let asked = intake::asked_host(&head).map(|host| (origin.scheme(), host));
         let mut message = self.message(head, &intake, journey)?;
         // The credential first: a body that is held or begun is of no use without it.
@@ -112,7 +112,10 @@ impl Proxy {
             Some(admission) => Some(self.credential(admission, journey).await?),
             None => None,
         };
-        let (mut attempt, held) = self.first_body(body, journey).await?;
+        let (mut attempt, held) = match judged {
+            Some(judged) => (RequestBody::held(judged.clone()), Some(judged)),
+            None => self.first_body(body, journey).await?,
+        };
         let turns = Turns::of(self, admission.as_ref());
         let mut is_repetition = false;
         loop {
@@ -325,6 +328,11 @@ pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
             Refusal::new(code).with_detail(error.to_string())
         }
     }
+}
+
+/// The caller learns what its call needs; what the rule has is for the log.
+pub(super) fn not_allowed(error: &NotAllowed) -> Refusal {
+    Refusal::new(Code::RequestNotAllowed).saying(error.sentence()).with_detail(error.to_string())
 }
 
 pub(super) fn body_refusal(progress: &Progress, error: &ReadError) -> Refusal {

@@ -10,7 +10,7 @@ use super::journey::Journey;
 use super::refusal::Refusal;
 use super::target::Target;
 use super::{Origin, Proxy};
-use crate::octopus::{Route, is_anonymous};
+use crate::octopus::{Call, Route, is_anonymous};
 use crate::telemetry::{Code, Door, Verification};
 
 /// Names the service account to act as, when several rules could match.
@@ -27,10 +27,20 @@ pub(super) struct Intake {
     pub(super) service_account: Option<String>,
     /// True if the request may pass without a credential.
     pub(super) is_anonymous: bool,
-    /// True if the effective method changes nothing (RFC 9110 9.2.1).
-    pub(super) is_read: bool,
-    /// Why no rule allows the request, if none does.
-    pub(super) never_allowed: Option<&'static str>,
+    /// The method that Octopus will act on.
+    method: Method,
+    route: Route,
+    /// Where the path below the virtual directory begins; `None` outside.
+    below_at: Option<usize>,
+}
+
+impl Intake {
+    /// What is asked of Octopus. Beside the virtual directory there are other applications, for
+    /// which nobody has a rule.
+    pub(super) fn call(&self) -> Option<Call<'_>> {
+        let path = self.target.path().get(self.below_at?..).unwrap_or_default();
+        Some(Call { method: &self.method, path, query: self.target.query(), route: self.route })
+    }
 }
 
 impl Proxy {
@@ -64,16 +74,8 @@ impl Proxy {
         })?;
         let is_anonymous = below.is_some() && is_anonymous(&method, path);
         let service_account = named_account(&head.headers)?;
-        // Beside the virtual directory there are other applications, for which nobody has a rule.
-        let never_allowed = match below {
-            None => Some("the path is outside the virtual directory of octopus.url"),
-            Some(_) if route.is_administration => {
-                Some("the route manages identities, credentials or the server")
-            }
-            Some(_) => None,
-        };
-        let is_read = method.is_safe();
-        Ok(Intake { target, presented, service_account, is_anonymous, is_read, never_allowed })
+        let below_at = below.map(|_| self.upstream.path_prefix().len());
+        Ok(Intake { target, presented, service_account, is_anonymous, method, route, below_at })
     }
 
     fn check_sizes(&self, head: &Parts) -> Result<(), Refusal> {

@@ -3,8 +3,9 @@
 //! In: a connection on a listener. Out: Octopus's answer, or a refusal with a code. A request
 //! passes these files in order: `listener` (limits, deadlines, drain) → `intake` (framing, host,
 //! method, `target`, `credentials`) → `forward` (admission, access token, sending, one repetition
-//! after a 401) → `headers` (what goes out, what comes back) → `answer_body` (streaming) or
-//! `refusal`; `journey` notes what happens on the way and writes the audit line at its end.
+//! after a 401; before it `judged_body`, where a rule wants to see the body) → `headers` (what goes
+//! out, what comes back) → `answer_body` (streaming) or `refusal`; `journey` notes what happens on
+//! the way and writes the audit line at its end.
 //!
 //! What the rule judged is byte for byte what is forwarded. One request in is at most one request
 //! out. The caller never sees Octopus's credential, Octopus never sees the caller's.
@@ -19,6 +20,7 @@ mod headers;
 mod http2;
 mod intake;
 mod journey;
+mod judged_body;
 mod listener;
 mod places;
 mod refusal;
@@ -219,7 +221,9 @@ impl Proxy {
         }
         let intake = self.take_in(&head, journey)?;
         let admission = self.admit(&intake, origin.is_ambient, journey).await?;
-        let outgoing = Outgoing { head, intake, admission };
+        let whose = (&intake, admission.as_ref());
+        let judged = self.judge_body(&head.headers, whose, body, journey).await?;
+        let outgoing = Outgoing { head, intake, admission, judged };
         self.forward((outgoing, origin), body, journey).await.map(Outcome::Forwarded)
     }
 }

@@ -81,6 +81,11 @@ impl Target {
         self.text.get(..self.path_end).unwrap_or_default()
     }
 
+    /// The query, raw, without its `?`.
+    pub(super) fn query(&self) -> &str {
+        self.text.get(self.path_end + 1..).unwrap_or_default()
+    }
+
     /// The keys that stood in the query.
     pub(super) fn keys(&self) -> &[String] {
         &self.keys
@@ -243,6 +248,7 @@ mod tests {
             assert_eq!(target.as_str(), forwarded, "{raw}");
             assert_eq!(target.keys().join(","), keys, "{raw}");
             assert_eq!(target.path(), "/a");
+            assert_eq!(target.query(), forwarded.get(3..).unwrap_or_default());
         }
     }
 

@@ -144,6 +144,11 @@ impl Proxy {
         let admission = self.broker.admit(id_token, Some(&named)).await;
         let admission = admission.map_err(|error| refused(error, journey))?;
         journey.admitted(&admission);
+        if self.token_door.issues == Issues::AccessToken && !admission.grant().is_whole() {
+            let detail = "whoever has an access token is not held to `allow` and its narrowings, so \
+                          the rule's callers get none; write `token_door: { issues: stand-in }`";
+            return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
+        }
         let credential = self.credential(&admission, journey).await?;
         let remaining = match &credential {
             Credential::AccessToken(obtained) => obtained.token().usable_for(&*self.clock),

@@ -19,6 +19,7 @@ mod run;
 mod world;
 
 mod api_client;
+mod capabilities;
 mod curl;
 mod key_tools;
 mod logins;

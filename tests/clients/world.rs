@@ -34,6 +34,15 @@ impl World {
 
     /// The same below a virtual directory, with further lines of configuration.
     pub(crate) async fn start_with(name: &str, directory: &str, more: &str) -> Self {
+        Self::start_as(name, directory, ("", more)).await
+    }
+
+    /// The same, whose one rule has these keys too.
+    pub(crate) async fn allowing(name: &str, keys: &str) -> Self {
+        Self::start_as(name, "", (keys, "")).await
+    }
+
+    async fn start_as(name: &str, directory: &str, (keys, more): (&str, &str)) -> Self {
         let folder = Folder::new(&format!("client-{name}"));
         let issuer = Issuer::start(Clock::system()).await;
         let mut octopus = Octopus::builder(Clock::system());
@@ -51,7 +60,7 @@ impl World {
              issuers: {{ ci: {{ provider: custom, url: '{}', algorithms: [RS256] }} }}\n\
              service_accounts: {{ release-bot: {{ id: {} }} }}\n\
              rules: [{{ name: web, issuer: ci, service_account: release-bot, \
-             claims: {{ sub: {SUBJECT} }} }}]\n{more}\n",
+             claims: {{ sub: {SUBJECT} }}, {keys} }}]\n{more}\n",
             octopus.url(),
             issuer.url(),
             account.id,

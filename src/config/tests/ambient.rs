@@ -30,13 +30,23 @@ fn the_own_identity_has_a_source_and_an_account() {
             "1:49: ambient.token.path",
             "unknown key; known here are file, env, command",
         ),
-        ("ambient: {service_account: bot, allow: [read]}", "1:33: ambient.allow", "unknown key"),
+        (
+            "ambient: {service_account: bot, allow: [raed]}",
+            "1:41: ambient.allow[0]",
+            "unknown capability; did you mean `read`?",
+        ),
+        (
+            "ambient: {service_account: bot, repository: x}",
+            "1:33: ambient.repository",
+            "unknown key",
+        ),
     ]);
 
     let source = |token: &str| {
         let text = format!("ambient: {{service_account: bot{token}}}");
-        let AmbientConfig { source, service_account } = sound(&text).ambient.unwrap();
+        let AmbientConfig { source, service_account, grant } = sound(&text).ambient.unwrap();
         assert_eq!(service_account, "bot");
+        assert_eq!(grant.allowed().to_string(), "everything");
         source
     };
     assert_eq!(source(""), TokenSource::Detect);

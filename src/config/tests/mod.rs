@@ -6,6 +6,7 @@ mod claims;
 mod document;
 mod expansion;
 mod files;
+mod grants;
 mod issuers;
 mod limits;
 mod listeners;

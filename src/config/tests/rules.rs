@@ -48,9 +48,9 @@ fn a_rule_names_what_is_configured() {
             "another rule above has this name",
         ),
         (
-            "rules:\n- {name: a, issuer: ci, claims: {a: b}, service_account: bot, allow: [read]}",
-            "2:63: rules[0].allow",
-            "unknown key",
+            "rules:\n- {name: a, issuer: ci, claims: {a: b}, service_account: bot, alow: [read]}",
+            "2:63: rules[0].alow",
+            "unknown key; did you mean `allow`?",
         ),
         (
             "rules:\n- {name: a, issuer: ci, claims: {a: b}, service_account: bot, repository: x}",

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::{environment, sound};
 use crate::config::{
-    Config, accounts, claims, issuers, limits, listeners, load, log, octopus, parse, rules, secret,
-    tls, token_door,
+    Config, accounts, ambient, claims, grants, issuers, limits, listeners, load, log, octopus,
+    parse, rules, secret, tls, token_door,
 };
 use crate::limits::Limits;
 
@@ -38,6 +38,8 @@ fn the_annotated_file_has_every_key() {
         accounts::KEYS,
         secret::KEYS,
         rules::KEYS,
+        grants::CALL_KEYS,
+        ambient::KEYS,
         claims::OPERATORS,
         token_door::KEYS,
         limits::KEYS,
@@ -63,10 +65,11 @@ fn the_annotated_file_says_the_defaults() {
         let of_issuer = (issuer.max_token_lifetime, issuer.max_token_age, issuer.extra_audiences);
         let of_octopus = (upstream.token_endpoint, upstream.connect_timeout, upstream.idle_timeout);
         let account = &config.service_accounts[0];
+        let grant = config.rules[0].grant.clone();
         let is_audience_id = account.audience == account.id;
         let of_process =
             (config.listeners, config.admin, config.token_door, config.limits, config.log);
-        (of_issuer, of_octopus, is_audience_id, of_process)
+        (of_issuer, of_octopus, is_audience_id, grant, of_process)
     };
     assert_eq!(defaults(written), defaults(built_in));
 }

@@ -25,7 +25,7 @@ pub(crate) struct Reply {
 }
 
 /// Headers that an answer may have. A new one is a decision, not an accident.
-const ALLOWED_HEADERS: [&str; 20] = [
+const ALLOWED_HEADERS: [&str; 21] = [
     "allow",
     "cache-control",
     "connection",
@@ -37,6 +37,7 @@ const ALLOWED_HEADERS: [&str; 20] = [
     "etag",
     "last-modified",
     "location",
+    "mcp-session-id",
     "octobroker-error",
     "octopus-ratelimit",
     "octopus-ratelimit-policy",

@@ -37,9 +37,10 @@ impl Shared {
             }
             (Method::GET, ["packages", _, "raw"]) => download(&request, "application/octet-stream"),
             (Method::POST, ["releases", "create", "v1"]) => releases::release_executed(&body),
-            (Method::POST, ["deployments", "create", "untenanted", "v1"]) => {
+            (Method::POST, ["deployments", "create", "untenanted" | "tenanted", "v1"]) => {
                 releases::deployment_executed()
             }
+            (Method::POST, ["runbook-runs", .., "create", "v1"]) => releases::runbook_executed(),
             (Method::POST, ["releases"]) => releases::release_created(&body),
             (Method::POST, ["deployments"]) => releases::deployment_created(&body),
             (Method::GET, ["projects", id]) => releases::project(id),

@@ -64,6 +64,12 @@ pub(super) fn deployment_executed() -> Reply {
     answer::json_reply(200, &json!({"DeploymentServerTasks": [task]}))
 }
 
+/// `POST runbook-runs/create/v1`
+pub(super) fn runbook_executed() -> Reply {
+    let task = json!({"RunbookRunId": "RunbookRuns-1", "ServerTaskId": "ServerTasks-1"});
+    answer::json_reply(200, &json!({"RunbookRunServerTasks": [task]}))
+}
+
 /// `POST releases`
 pub(super) fn release_created(body: &Value) -> Reply {
     let given = |name| any_case(body, name).and_then(Value::as_str);
