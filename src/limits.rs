@@ -79,8 +79,8 @@ pub const JWKS_KEYS: usize = 100;
 /// Key sets are read again this often.
 pub const JWKS_REFRESH: Duration = Duration::from_secs(15 * 60);
 
-/// An unknown key id asks for a refresh at once, then at most once in this time, so that made-up
-/// key ids can't turn the broker on its issuer.
+/// An unknown key id, or a signature that does not hold with a known one, asks for a refresh at once,
+/// then at most once in this time, so that made-up tokens can't turn the broker on its issuer.
 pub const JWKS_UNKNOWN_KEY_COOLDOWN: Duration = Duration::from_secs(10);
 
 /// First pause after a failed key fetch; it doubles up to [`JWKS_RETRY_MAX`].

@@ -77,14 +77,14 @@ fn github_jobs_act_by_ids_and_never_from_pull_requests() {
     let config = example("github-actions.yaml");
     let good = r#"{"repository_id":"812345678","repository_owner_id":"70412345",
         "repository":"acme-corp/shop-api","environment":"production","event_name":"push",
-        "ref":"refs/heads/main","ref_protected":"true"}"#;
-    let tag = good.replace("refs/heads/main", "refs/tags/v2.4.0");
+        "ref":"refs/heads/main","ref_type":"branch","ref_protected":"true"}"#;
+    let tag = good.replace("refs/heads/main", "refs/tags/v2.4.0").replace("branch", "tag");
 
     assert_eq!(matched(&config, good).as_deref(), Some("shop-production"));
     assert_eq!(matched(&config, &tag).as_deref(), Some("shop-release-tags"));
     let hostile = [
         good.replace("812345678", "999999999"),
-        good.replace("70412345", "666"),
+        good.replace("acme-corp/shop-api", "acme-corp/shop-web"),
         good.replace("\"push\"", "\"pull_request\""),
         good.replace("refs/heads/main", "refs/pull/77/merge"),
         good.replace("\"production\"", "\"preview\""),
@@ -101,7 +101,7 @@ fn gitlab_jobs_act_by_ids_and_never_with_a_forks_code() {
     let config = example("gitlab-ci.yaml");
     let good = r#"{"project_id":"20481","namespace_id":"72001","job_project_id":"20481",
         "ref_protected":"true","ref":"main","ref_path":"refs/heads/main",
-        "pipeline_source":"push"}"#;
+        "ref_type":"branch","pipeline_source":"push","project_path":"acme/platform/shop-api"}"#;
 
     assert_eq!(matched(&config, good).as_deref(), Some("shop-release-branches"));
     let hostile = [

@@ -7,18 +7,19 @@ use super::values::flag;
 use super::yaml::{Entry, Node, Style, Value};
 use crate::identity::ClaimAddress;
 use crate::limits;
+use crate::trust::presets::Preset;
 use crate::trust::{Condition, Glob, GlobError, Test};
 
 /// The operators.
 pub(super) const OPERATORS: &[&str] =
     &["one_of", "not_one_of", "glob", "contains", "same_as", "absent"];
 
-/// The claim whose parts are joined with colons by most platforms
-/// (`repo:acme/web:ref:refs/heads/main`).
-const COMPOSITE: &str = "sub";
-
-/// Reads the conditions. `None` if one of them is wrong.
-pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Vec<Condition>> {
+/// Reads the conditions of a rule for tokens of this provider. `None` if one of them is wrong.
+pub(super) fn read(
+    node: &Node,
+    preset: &Preset,
+    problems: &mut Problems,
+) -> Option<Vec<Condition>> {
     let mut conditions = Some(Vec::new());
     for entry in entries(node, problems)? {
         let claim = address(&entry.key);
@@ -27,7 +28,15 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<Vec<Condition
                             /kubernetes.io/namespace, with ~0 for ~ and ~1 for /";
             problems.add(&entry.place, sentence);
         }
-        match (claim, tests(entry, problems), &mut conditions) {
+        if preset.is_only_a_field(&entry.key) {
+            let sentence = "is a field and no claim; write it on the rule, beside `claims:`";
+            problems.add(&entry.place, sentence);
+            conditions = None;
+            continue;
+        }
+        let of_claim =
+            OfClaim { name: &entry.key, separators: preset.separators(&entry.key), prefix: "" };
+        match (claim, tests(&entry.node, of_claim, problems), &mut conditions) {
             (Some(claim), Some(tests), Some(conditions)) => {
                 let of_claim = |test| Condition { claim: claim.clone(), test };
                 conditions.extend(tests.into_iter().map(of_claim));
@@ -42,14 +51,23 @@ fn address(text: &str) -> Option<ClaimAddress> {
     if text.is_empty() { None } else { ClaimAddress::parse(text) }
 }
 
+/// The claim that a condition is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OfClaim<'a> {
+    pub(super) name: &'a str,
+    /// What ends a segment of a pattern.
+    pub(super) separators: &'static str,
+    /// What a pattern will stand behind.
+    pub(super) prefix: &'static str,
+}
+
 /// What one claim must be: a value, or a map of operators that must all hold.
-fn tests(entry: &Entry, problems: &mut Problems) -> Option<Vec<Test>> {
-    let node = &entry.node;
+pub(super) fn tests(node: &Node, claim: OfClaim<'_>, problems: &mut Problems) -> Option<Vec<Test>> {
     match &node.value {
         Value::Scalar(_) => value(node, problems).map(|value| vec![Test::Exact(value)]),
         Value::Map(operators) if !operators.is_empty() => {
             let tests: Vec<_> =
-                operators.iter().map(|operator| test(&entry.key, operator, problems)).collect();
+                operators.iter().map(|operator| test(claim, operator, problems)).collect();
             tests.into_iter().collect()
         }
         Value::Map(_) => {
@@ -71,17 +89,16 @@ fn tests(entry: &Entry, problems: &mut Problems) -> Option<Vec<Test>> {
     }
 }
 
-fn test(claim: &str, operator: &Entry, problems: &mut Problems) -> Option<Test> {
+fn test(claim: OfClaim<'_>, operator: &Entry, problems: &mut Problems) -> Option<Test> {
     let node = &operator.node;
     match operator.key.as_str() {
         "one_of" => listed(node, problems).map(Test::OneOf),
         "not_one_of" => listed(node, problems).map(Test::NotOneOf),
         "contains" => one_or_more(node, problems, value).map(Test::Contains),
-        "same_as" => same_as(claim, node, problems).map(Test::SameAs),
+        "same_as" => same_as(claim.name, node, problems).map(Test::SameAs),
         "absent" => absent(node, problems).then_some(Test::Absent),
         "glob" => {
-            let separators = if claim == COMPOSITE { "/:" } else { "/" };
-            let pattern = |node: &Node, problems: &mut Problems| glob(node, separators, problems);
+            let pattern = |node: &Node, problems: &mut Problems| glob(node, claim, problems);
             one_or_more(node, problems, pattern).map(Test::Glob)
         }
         other => {
@@ -92,7 +109,7 @@ fn test(claim: &str, operator: &Entry, problems: &mut Problems) -> Option<Test> 
 }
 
 /// The values of a list. A single one is written without an operator.
-fn listed(node: &Node, problems: &mut Problems) -> Option<Vec<String>> {
+pub(super) fn listed(node: &Node, problems: &mut Problems) -> Option<Vec<String>> {
     let values: Vec<_> = items(node, problems)?.iter().map(|item| value(item, problems)).collect();
     values.into_iter().collect()
 }
@@ -161,20 +178,24 @@ fn absent(node: &Node, problems: &mut Problems) -> bool {
     }
 }
 
-fn glob(node: &Node, separators: &'static str, problems: &mut Problems) -> Option<Glob> {
+fn glob(node: &Node, claim: OfClaim<'_>, problems: &mut Problems) -> Option<Glob> {
     let pattern = &scalar(node, problems)?.text;
     let fault = if pattern.len() > limits::PATTERN_BYTES {
         format!("the pattern is longer than {} bytes; shorten it", limits::PATTERN_BYTES)
-    } else if !pattern.is_empty() && pattern.chars().all(|character| character == '*') {
+    } else if claim.prefix.is_empty() && is_everything(pattern) {
         "the pattern matches everything; write what the value must begin with".to_owned()
     } else {
-        match Glob::new(pattern, separators) {
+        match Glob::new(pattern, claim.separators) {
             Ok(glob) => return Some(glob),
             Err(error) => format!("{error}; {}", glob_advice(&error)),
         }
     };
     refuse(node, fault, problems);
     None
+}
+
+fn is_everything(pattern: &str) -> bool {
+    !pattern.is_empty() && pattern.chars().all(|character| character == '*')
 }
 
 const fn glob_advice(error: &GlobError) -> &'static str {

@@ -6,18 +6,18 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use url::Url;
-
 use super::nearest::suggestion;
 use super::problem::Problems;
-use super::reader::{Named, Section, check_name, entries, items, refuse, scalar, shown, text};
+use super::providers;
+use super::reader::{Named, Section, check_name, entries, items, refuse, scalar, shown};
 use super::tls::roots;
 use super::values::{duration, file, word};
 use super::web::{self, Query};
-use super::yaml::{Entry, Node};
-use crate::identity::{Algorithm, Issuer, KeySet, KeySource};
+use super::yaml::{Entry, Node, Place, Value};
+use crate::identity::{Algorithm, Issuer, KeySet, KeySource, TokenKind};
 use crate::limits;
 use crate::telemetry::error_chain;
+use crate::trust::presets::Preset;
 
 /// The keys of one issuer.
 pub(super) const KEYS: &[&str] = &[
@@ -26,14 +26,16 @@ pub(super) const KEYS: &[&str] = &[
     "algorithms",
     "jwks_url",
     "jwks_file",
+    "jwks_token",
     "ca_file",
+    "trust_domain",
     "max_token_lifetime",
     "max_token_age",
     "extra_audiences",
 ];
 
-/// Longest accepted `exp - iat`, if the operator says nothing: CI tokens live 5 to 60 minutes.
-const LIFETIME: Duration = Duration::from_secs(3600);
+/// The keys of `jwks_token`.
+const TOKEN_KEYS: &[&str] = &["file"];
 
 /// A year of 365.25 days: Kubernetes hands out such tokens, nobody longer ones.
 const AGES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(31_557_600);
@@ -43,88 +45,84 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Named
     let mut issuers = Named::none();
     let entries = entries(node, problems);
     if entries.is_some_and(<[Entry]>::is_empty) {
-        let sentence = "has no issuer, so nobody's token would be accepted; write one, with \
-                        `provider: custom`, `url:` and `algorithms:`";
+        let sentence = "has no issuer, so nobody's token would be accepted; write one, such as \
+                        `github: { provider: github-actions }`";
         problems.add(&node.place, sentence);
     }
     for entry in entries.unwrap_or_default() {
         issuers.names.push(entry.key.clone());
-        if let Some((issuer, url)) = issuer(entry, folder, problems) {
-            check_twin(&issuer, &issuers.built, url, problems);
+        if let Some((issuer, place)) = issuer(entry, folder, problems) {
+            check_twin(&issuer, &issuers.built, place, problems);
             issuers.built.push(issuer);
         }
     }
     issuers
 }
 
-/// One issuer, and the node of its URL.
+/// One issuer, and the place of its URL.
 fn issuer<'a>(
     entry: &'a Entry,
     folder: &Path,
     problems: &mut Problems,
-) -> Option<(Issuer, &'a Node)> {
+) -> Option<(Issuer, &'a Place)> {
     let is_named = check_name(&entry.key, &entry.place, problems);
     let section = Section::open(&entry.node, KEYS, problems)?;
-    let is_custom = is_custom(&section, problems);
+    let preset = providers::preset(&section, problems);
     let age = |node| duration(node, AGES, problems);
-    let max_token_lifetime = section.value("max_token_lifetime").map_or(Some(LIFETIME), age);
+    let lifetime = preset.map(|preset| preset.max_token_lifetime);
+    let max_token_lifetime = section.value("max_token_lifetime").map_or(lifetime, age);
+    let default_age = preset.and_then(|preset| preset.max_token_age);
     let max_token_age =
-        section.value("max_token_age").and_then(|node| duration(node, AGES, problems));
+        section.value("max_token_age").map_or(default_age, |node| duration(node, AGES, problems));
     let extra_audiences = section
         .value("extra_audiences")
         .and_then(|node| word(node, &[("allow", true), ("refuse", false)], problems));
     let tls_roots = roots(section.value("ca_file"), folder, problems);
-    let algorithms = algorithms(&section, is_custom, problems);
-    let pinned = key_source(&section, folder, problems);
+    let algorithms = algorithms(&section, preset, problems);
+    let kind = preset.map_or(TokenKind::IdToken, |preset| preset.kind);
+    let pinned = key_source(&section, kind, folder, problems);
+    let jwks_token = jwks_token(&section, folder, problems);
+    let preset = preset?;
+    if let (Some(true), TokenKind::JwtSvid) = (extra_audiences, kind) {
+        let sentence = "stands at an issuer for SPIFFE, whose tokens have a single audience: one \
+                        with several could be replayed at each of them; remove `extra_audiences`";
+        problems.add(&entry.place, sentence);
+        return None;
+    }
 
-    let url_node = match section.value("url") {
-        None if !is_custom => return None,
-        _ => section.required("url", "write the `iss` of its tokens, byte for byte", problems)?,
-    };
-    let (url, parsed) = issuer_url(url_node, problems)?;
-    let discovery = KeySource::Discovery { document: discovery_document(&parsed) };
+    let name = providers::name(&section, preset, &entry.place, problems)?;
+    let key_source = pinned.or(name.discovery).or_else(|| {
+        let sentence = "says not where the keys are; write `jwks_url`, `jwks_file`, or the `url` of \
+                        a discovery provider";
+        problems.add(&entry.place, sentence);
+        None
+    });
     let issuer = Issuer {
         name: entry.key.clone(),
-        url: url.to_owned(),
+        provider: preset.name,
+        url: name.text,
+        kind: preset.kind,
         algorithms: algorithms?,
-        key_source: pinned.unwrap_or(discovery),
+        key_source: key_source?,
         tls_roots: tls_roots?,
+        jwks_token,
         max_token_lifetime: max_token_lifetime?,
         max_token_age,
         extra_audiences: extra_audiences.unwrap_or(false),
     };
-    is_named.then_some((issuer, url_node))
-}
-
-/// False if another provider was meant, which then would need other keys.
-fn is_custom(section: &Section<'_>, problems: &mut Problems) -> bool {
-    let advice = "write `provider: custom`";
-    let Some(node) = section.required("provider", advice, problems) else {
-        return true;
-    };
-    let Some(written) = scalar(node, problems) else {
-        return true;
-    };
-    if written.text == "custom" {
-        return true;
-    }
-    let sentence = format!(
-        "{} is not known, only custom is; write `provider: custom` with `url: \
-         https://token.actions.githubusercontent.com` or another issuer's, and `algorithms: \
-         [RS256]`",
-        shown(written)
-    );
-    refuse(node, sentence, problems);
-    false
+    is_named.then_some((issuer, name.place))
 }
 
 fn algorithms(
     section: &Section<'_>,
-    is_custom: bool,
+    preset: Option<&Preset>,
     problems: &mut Problems,
 ) -> Option<Vec<Algorithm>> {
     let node = match section.value("algorithms") {
-        None if !is_custom => return None,
+        None if preset.is_none() => return None,
+        None if preset.is_some_and(|preset| !preset.algorithms.is_empty()) => {
+            return preset.map(|preset| preset.algorithms.to_vec());
+        }
         _ => {
             let advice = "write those that it signs with, such as `algorithms: [RS256]`";
             section.required("algorithms", advice, problems)?
@@ -163,14 +161,19 @@ fn algorithm(node: &Node, problems: &mut Problems) -> Option<Algorithm> {
 }
 
 /// Where the operator says that the keys are; `None` if in the discovery document.
-fn key_source(section: &Section<'_>, folder: &Path, problems: &mut Problems) -> Option<KeySource> {
+fn key_source(
+    section: &Section<'_>,
+    kind: TokenKind,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<KeySource> {
     let jwks_url = section.value("jwks_url");
     let jwks_file = section.value("jwks_file");
     let from_url = jwks_url
         .and_then(|node| web::url(node, Query::Allowed, problems))
         .map(|(_, url)| KeySource::Url(url));
     let from_file =
-        jwks_file.and_then(|node| key_file(node, folder, problems)).map(KeySource::File);
+        jwks_file.and_then(|node| key_file(node, kind, folder, problems)).map(KeySource::File);
     if let (Some(node), Some(_)) = (jwks_file, jwks_url) {
         let sentence = "stands beside `jwks_url`; keys come from one place, so remove one of them";
         refuse(node, sentence, problems);
@@ -179,11 +182,16 @@ fn key_source(section: &Section<'_>, folder: &Path, problems: &mut Problems) -> 
 }
 
 /// A file with keys is read now, so that a wrong one is found before it is needed.
-fn key_file(node: &Node, folder: &Path, problems: &mut Problems) -> Option<PathBuf> {
+fn key_file(
+    node: &Node,
+    kind: TokenKind,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<PathBuf> {
     let path = file(node, folder, problems)?;
     problems.reads(&path);
     let fault = match read_key_file(&path) {
-        Ok(document) => KeySet::parse(&document).err().map(|error| error_chain(&error)),
+        Ok(document) => KeySet::parse_for(&document, kind).err().map(|error| error_chain(&error)),
         Err(error) => Some(error.to_string()),
     };
     if let Some(fault) = fault {
@@ -208,35 +216,33 @@ fn read_key_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(document)
 }
 
-/// An issuer's URL is a name: the `iss` of each token is compared with it byte for byte, so it is
-/// kept as written, a slash at its end included.
-fn issuer_url<'a>(node: &'a Node, problems: &mut Problems) -> Option<(&'a str, Url)> {
-    let text = text(node, problems)?;
-    let (scheme, rest) = text.split_once("://").unwrap_or_default();
-    let host = rest.split('/').next().unwrap_or_default();
-    let has_upper_case = |part: &str| part.contains(|c: char| c.is_ascii_uppercase());
-    let fault = if has_upper_case(scheme) || has_upper_case(host) {
-        "must have scheme and host in lower case: the `iss` of a token is compared byte for byte; \
-         write it as the tokens do"
-    } else if text.contains('*') {
-        "is a name and no pattern: each issuer is written out; replace the *"
-    } else {
-        return web::url(node, Query::Refused, problems);
+/// The file with the bearer token that the issuer wants from whoever reads its keys. The one of
+/// Kubernetes is replaced by and by, so it is only looked for now, and read when it is needed.
+fn jwks_token(section: &Section<'_>, folder: &Path, problems: &mut Problems) -> Option<PathBuf> {
+    let node = section.value("jwks_token")?;
+    if let Value::Scalar(_) = node.value {
+        let sentence = "is written `{ file: … }`, such as `{ file: \
+                        /var/run/secrets/kubernetes.io/serviceaccount/token }`";
+        refuse(node, sentence, problems);
+        return None;
+    }
+    let token = Section::open(node, TOKEN_KEYS, problems)?;
+    let node = token.required("file", "write the file with the token", problems)?;
+    let path = file(node, folder, problems)?;
+    let fault = match File::open(&path) {
+        Err(error) => {
+            format!("{} can't be read: {error}; name a file with a token", path.display())
+        }
+        Ok(_) if section.value("jwks_file").is_some() => {
+            "is of no use beside `jwks_file`, which needs no network; remove one of them".to_owned()
+        }
+        Ok(_) => return Some(path),
     };
     refuse(node, fault, problems);
     None
 }
 
-/// OpenID Connect Discovery 1.0 §4: a slash at the end of the issuer is not doubled.
-fn discovery_document(issuer: &Url) -> Url {
-    let mut document = issuer.clone();
-    let path = issuer.path();
-    let path = path.strip_suffix('/').unwrap_or(path);
-    document.set_path(&format!("{path}/.well-known/openid-configuration"));
-    document
-}
-
-fn check_twin(issuer: &Issuer, others: &[Issuer], url: &Node, problems: &mut Problems) {
+fn check_twin(issuer: &Issuer, others: &[Issuer], place: &Place, problems: &mut Problems) {
     let name = |url: &str| url.trim_end_matches('/').to_owned();
     if let Some(twin) = others.iter().find(|other| name(&other.url) == name(&issuer.url)) {
         let slash = if twin.url == issuer.url { "" } else { " but for the slash at its end" };
@@ -244,6 +250,6 @@ fn check_twin(issuer: &Issuer, others: &[Issuer], url: &Node, problems: &mut Pro
             "is the URL of {}{slash}; write one issuer, with the URL as its tokens have it",
             twin.name
         );
-        refuse(url, sentence, problems);
+        problems.add(place, sentence);
     }
 }

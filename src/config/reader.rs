@@ -24,13 +24,28 @@ impl<'a> Section<'a> {
         keys: &'static [&'static str],
         problems: &mut Problems,
     ) -> Option<Self> {
-        let entries = entries(node, problems)?;
-        for entry in entries {
-            if !keys.contains(&entry.key.as_str()) {
-                problems.add(&entry.place, unknown("key", &entry.key, keys));
-            }
+        let (section, others) = Self::open_with_others(node, keys, problems)?;
+        for entry in others {
+            problems.add(&entry.place, unknown("key", &entry.key, keys));
         }
-        Some(Self { place: &node.place, keys, entries })
+        Some(section)
+    }
+
+    /// Opens a map; what has another key is for the caller.
+    pub(super) fn open_with_others(
+        node: &'a Node,
+        keys: &'static [&'static str],
+        problems: &mut Problems,
+    ) -> Option<(Self, Vec<&'a Entry>)> {
+        let entries = entries(node, problems)?;
+        let is_other = |entry: &&Entry| !keys.contains(&entry.key.as_str());
+        let others = entries.iter().filter(is_other).collect();
+        Some((Self { place: &node.place, keys, entries }, others))
+    }
+
+    /// Where the map stands.
+    pub(super) const fn place(&self) -> &'a Place {
+        self.place
     }
 
     /// The value of a key, if it is there.

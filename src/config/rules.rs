@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claims;
+use super::conditions;
 use super::grants;
 use super::nearest::suggestion;
 use super::problem::Problems;
@@ -11,7 +11,7 @@ use super::yaml::{Node, Value};
 use crate::identity::Issuer;
 use crate::limits;
 use crate::octopus::{Grant, ServiceAccount};
-use crate::trust::{Condition, Rule};
+use crate::trust::Rule;
 
 /// The keys of one rule.
 pub(super) const KEYS: &[&str] = &[
@@ -19,6 +19,7 @@ pub(super) const KEYS: &[&str] = &[
     "issuer",
     "audience",
     "claims",
+    "accept_recyclable_names",
     "service_account",
     "allow",
     "spaces",
@@ -69,20 +70,22 @@ fn rule<'a>(
     names: &mut Vec<&'a str>,
     problems: &mut Problems,
 ) -> Option<Rule<Arc<Grant>>> {
-    let section = Section::open(node, KEYS, problems)?;
+    let (section, others) = Section::open_with_others(node, KEYS, problems)?;
     let name = name(&section, names, problems);
     let advice = "write the name of one under `issuers:`";
     let issuer = section
         .required("issuer", advice, problems)
         .and_then(|node| configured(node, &parties.issuers.names, "issuers", problems));
-    let conditions = conditions(&section, problems);
+    let built = parties.issuers.built.iter().find(|built| Some(built.name.as_str()) == issuer);
+    let conditions = conditions::read(&section, &others, built, problems);
     let advice = "write the name of one under `service_accounts:`";
     let account = section
         .required("service_account", advice, problems)
         .and_then(|node| configured(node, &parties.accounts.names, "service_accounts", problems))?;
     // One that could not be built was reported where it stands.
     let account = parties.accounts.built.iter().find(|built| built.name == account)?;
-    let audience = audience(&section, account, problems);
+    let audience = audience(&section, account, problems)
+        .filter(|audience| conditions::check_audience(&section, built, audience, problems));
     let grant = grants::read(&section, account, problems);
 
     Some(Rule {
@@ -163,28 +166,4 @@ pub(super) fn configured<'a>(
         refuse(node, format!("is not one of those under `{section}:`{known}"), problems);
     }
     None
-}
-
-fn conditions(section: &Section<'_>, problems: &mut Problems) -> Option<Vec<Condition>> {
-    let advice =
-        "write what the token must say, such as `claims: { repository_id: \"812345678\" }`";
-    let node = section.required("claims", advice, problems)?;
-    let conditions = claims::read(node, problems)?;
-    if conditions.len() > limits::CONDITIONS {
-        let sentence = format!("has more than {} conditions; write fewer", limits::CONDITIONS);
-        problems.add(&node.place, sentence);
-        return None;
-    }
-    if !conditions.iter().any(Condition::is_positive) {
-        let sentence = if conditions.is_empty() {
-            "has no condition, so every token of the issuer would match; write what the token \
-             must say, such as `repository_id: \"812345678\"`"
-        } else {
-            "says only who may not, so everybody else's token would match; write also what the \
-             token must say, such as `repository_id: \"812345678\"`"
-        };
-        problems.add(&node.place, sentence);
-        return None;
-    }
-    Some(conditions)
 }

@@ -172,6 +172,16 @@ impl HttpClient {
 
     /// Reads a JSON document: `GET`, status 200, redirects followed on the same origin only.
     pub async fn document(&self, url: &Url, bounds: Bounds) -> Result<Bytes, HttpError> {
+        self.document_as(url, None, bounds).await
+    }
+
+    /// The same, with a credential for that origin.
+    pub async fn document_as(
+        &self,
+        url: &Url,
+        authorization: Option<&header::HeaderValue>,
+        bounds: Bounds,
+    ) -> Result<Bytes, HttpError> {
         let mut url = url.clone();
         for _ in 0..=limits::REDIRECTS {
             let uri: Uri = url.as_str().parse().map_err(|_| HttpError::Url)?;
@@ -180,6 +190,9 @@ impl HttpClient {
             let headers = request.headers_mut();
             headers.insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
             headers.insert(header::USER_AGENT, USER_AGENT);
+            if let Some(authorization) = authorization {
+                headers.insert(header::AUTHORIZATION, authorization.clone());
+            }
             let answer = self.send(request, bounds).await?;
             let host = url.host_str().unwrap_or_default().to_owned();
             match answer.status() {

@@ -31,6 +31,14 @@ pub struct ClaimsError {
 impl Claims {
     /// Reads a payload.
     pub(super) fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
+        Self::parse_of(payload, None)
+    }
+
+    /// Reads a payload that may lack `iss`, which then is this one.
+    pub(super) fn parse_of(
+        payload: &[u8],
+        usual_issuer: Option<&str>,
+    ) -> Result<Self, ClaimsError> {
         let Ok(Json::Object(all)) = Json::parse(payload) else {
             return Err(ClaimsError { claim: "set", fault: "is not one strict JSON object" });
         };
@@ -39,8 +47,12 @@ impl Claims {
             return Err(ClaimsError { claim: "sub", fault: "is too long" });
         }
         let missing = ClaimsError { claim: "exp", fault: "is missing" };
+        let issuer = match usual_issuer {
+            Some(usual) if !all.contains_key("iss") => usual.to_owned(),
+            _ => required_text(&all, "iss")?,
+        };
         Ok(Self {
-            issuer: required_text(&all, "iss")?,
+            issuer,
             subject,
             audience: audience(&all)?,
             expires: numeric_date(&all, "exp")?.ok_or(missing)?,

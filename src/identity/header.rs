@@ -1,6 +1,7 @@
 //! The JOSE header: what it may say, and what is refused.
 
 use super::algorithm::Algorithm;
+use super::issuer::TokenKind;
 use super::json::Json;
 use super::verifier::VerifyError;
 
@@ -34,7 +35,7 @@ impl Header {
     }
 
     /// Refuses what would change the token's meaning, or makes it another kind of token.
-    pub(super) fn check(&self) -> Result<(), VerifyError> {
+    pub(super) fn check(&self, kind: TokenKind) -> Result<(), VerifyError> {
         let Json::Object(object) = &self.members else {
             return Err(VerifyError::Malformed);
         };
@@ -56,8 +57,12 @@ impl Header {
         }
         // RFC 8725 3.11: another kind of token (`at+jwt`, `logout+jwt`) must not stand in for one.
         let typ_is_jwt = object.get("typ").is_none_or(|typ| {
-            typ.as_str().is_some_and(|typ| {
-                typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt")
+            typ.as_str().is_some_and(|typ| match kind {
+                TokenKind::IdToken => {
+                    typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt")
+                }
+                // SPIFFE JWT-SVID 2.3: if there, one of these two.
+                TokenKind::JwtSvid => typ == "JWT" || typ == "JOSE",
             })
         });
         if typ_is_jwt { Ok(()) } else { refused("typ") }
@@ -109,8 +114,26 @@ mod tests {
             ("{\"alg\":\"RS256\"}x", Some(Code::TokenMalformed)),
         ];
         for (json, expected) in rows {
-            let outcome = Header::parse(json.as_bytes()).and_then(|header| header.check());
+            let outcome =
+                Header::parse(json.as_bytes()).and_then(|header| header.check(TokenKind::IdToken));
             assert_eq!(outcome.err().map(|error| error.code()), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_svid_may_say_jose() {
+        let rows = [
+            (r#"{"alg":"ES256"}"#, true, true),
+            (r#"{"alg":"ES256","typ":"JWT"}"#, true, true),
+            (r#"{"alg":"ES256","typ":"JOSE"}"#, true, false),
+            (r#"{"alg":"ES256","typ":"at+jwt"}"#, false, false),
+            (r#"{"alg":"ES256","typ":"jose"}"#, false, false),
+            (r#"{"alg":"ES256","typ":null}"#, false, false),
+        ];
+        for (json, of_svid, of_id_token) in rows {
+            let header = Header::parse(json.as_bytes()).unwrap();
+            assert_eq!(header.check(TokenKind::JwtSvid).is_ok(), of_svid, "{json}");
+            assert_eq!(header.check(TokenKind::IdToken).is_ok(), of_id_token, "{json}");
         }
     }
 }

@@ -13,14 +13,20 @@ use crate::http_client::TlsRoots;
 pub struct Issuer {
     /// The operator's name for it: a label in logs and metrics.
     pub name: String,
-    /// The `iss` of its tokens, compared byte for byte.
+    /// What the operator calls its provider: the name of a preset.
+    pub provider: &'static str,
+    /// The `iss` of its tokens, compared byte for byte; of SPIFFE `spiffe://` and the trust domain.
     pub url: String,
+    /// How its tokens are read, and which of them are its own.
+    pub kind: TokenKind,
     /// The algorithms that it may sign with.
     pub algorithms: Vec<Algorithm>,
     /// Where its keys are.
     pub key_source: KeySource,
     /// Roots for reading its documents.
     pub tls_roots: TlsRoots,
+    /// A file with a bearer token for reading its documents, read anew each time.
+    pub jwks_token: Option<PathBuf>,
     /// Longest accepted `exp - iat`.
     pub max_token_lifetime: Duration,
     /// Longest accepted `now - iat`, if limited.
@@ -46,13 +52,24 @@ impl Issuer {
     }
 }
 
+/// What kind of token an issuer signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// An ID token: its `iss` says whose it is.
+    IdToken,
+    /// A JWT-SVID: the trust domain in its `sub` says whose it is, and `iss` says nothing.
+    JwtSvid,
+}
+
 /// Where an issuer's public keys are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// Its discovery document says (OpenID Connect Discovery 1.0 §4).
     Discovery {
-        /// `{url}/.well-known/openid-configuration`
+        /// `{issuer}/.well-known/openid-configuration`
         document: Url,
+        /// Whose document it has to be, byte for byte.
+        issuer: String,
     },
     /// At a URL that the operator wrote down.
     Url(Url),
@@ -66,10 +83,13 @@ impl Issuer {
     pub(crate) fn for_tests() -> Self {
         Self {
             name: "ci".to_owned(),
+            provider: "custom",
             url: "https://ci.example".to_owned(),
+            kind: TokenKind::IdToken,
             algorithms: vec![Algorithm::Rs256],
             key_source: KeySource::File(PathBuf::new()),
             tls_roots: TlsRoots::system(),
+            jwks_token: None,
             max_token_lifetime: Duration::from_secs(3600),
             max_token_age: None,
             extra_audiences: false,

@@ -1,7 +1,8 @@
 //! The life of one issuer's keys: a snapshot that readers never wait for, one refresh at a time.
 //!
 //! A failed or nonsensical fetch never replaces a good set. The set is read again every 15 minutes,
-//! and at once when a token names a key id that it lacks (then at most every 10 s for that cause).
+//! and at once when a token names a key id that it lacks, or was not signed with the key of its id
+//! (then at most every 10 s for these causes).
 //! When the issuer is down, the last good set serves on for a day.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -154,6 +155,17 @@ impl KeyStore {
         }
     }
 
+    /// Asks for the keys again because a signature does not hold with the key of its id, at most as
+    /// often as for an unknown one. True if the set in use is another one than `generation` now.
+    pub(super) async fn replaced_after_mismatch(&self, generation: u64) -> bool {
+        // Not even a task for each of a flood of forgeries.
+        if self.core.is_rested(Cause::UnknownKey) {
+            let work = || Arc::clone(&self.core).refresh(Cause::UnknownKey);
+            self.flight.join(&(), work).await;
+        }
+        self.generation() != Some(generation)
+    }
+
     /// The generation of the set in use, if there is one.
     pub(super) fn generation(&self) -> Option<u64> {
         self.core.current().map(|snapshot| snapshot.generation)
@@ -245,15 +257,7 @@ impl Core {
     fn may_fetch(&self, cause: Cause) -> bool {
         let now = self.clock.elapsed();
         let mut attempts = self.lock();
-        let (last, pause) = match cause {
-            Cause::Told => (None, Duration::ZERO),
-            Cause::Age if attempts.failures == 0 => (None, Duration::ZERO),
-            // Whoever comes by while the issuer is sick must not ask it again each time.
-            Cause::Age => (attempts.last, retry_pause(attempts.failures)),
-            Cause::NoKeys => (attempts.last, limits::JWKS_RETRY_MIN),
-            Cause::UnknownKey => (attempts.last_for_unknown_key, limits::JWKS_UNKNOWN_KEY_COOLDOWN),
-        };
-        if last.is_some_and(|last| now.saturating_sub(last) < pause) {
+        if !attempts.are_rested(cause, now) {
             return false;
         }
         attempts.last = Some(now);
@@ -261,6 +265,11 @@ impl Core {
             attempts.last_for_unknown_key = Some(now);
         }
         true
+    }
+
+    /// Whether a fetch for this cause would be made now.
+    fn is_rested(&self, cause: Cause) -> bool {
+        self.lock().are_rested(cause, self.clock.elapsed())
     }
 
     fn settle(&self, outcome: Result<KeySet, FetchError>) -> Result<(), ()> {
@@ -323,6 +332,21 @@ async fn keep_fresh(core: Arc<Core>, flight: Arc<Flight>) {
         let pause = if failures == 0 { limits::JWKS_REFRESH } else { retry_pause(failures) };
         tokio::time::sleep(pause).await;
         flight.join(&(), || Arc::clone(&core).refresh(Cause::Age)).await;
+    }
+}
+
+impl Attempts {
+    /// Whether the last one for this cause was long enough ago.
+    fn are_rested(&self, cause: Cause, now: Duration) -> bool {
+        let (last, pause) = match cause {
+            Cause::Told => (None, Duration::ZERO),
+            Cause::Age if self.failures == 0 => (None, Duration::ZERO),
+            // Whoever comes by while the issuer is sick must not ask it again each time.
+            Cause::Age => (self.last, retry_pause(self.failures)),
+            Cause::NoKeys => (self.last, limits::JWKS_RETRY_MIN),
+            Cause::UnknownKey => (self.last_for_unknown_key, limits::JWKS_UNKNOWN_KEY_COOLDOWN),
+        };
+        last.is_none_or(|last| now.saturating_sub(last) >= pause)
     }
 }
 

@@ -21,13 +21,14 @@ mod json;
 mod jwks;
 mod key_store;
 mod own_claims;
+mod svid;
 mod times;
 mod verifier;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimAddress, Claims};
 pub use id_token::{Fingerprint, IdToken, IdTokenError};
-pub use issuer::{Issuer, KeySource};
+pub use issuer::{Issuer, KeySource, TokenKind};
 pub use json::Json;
 pub use jwks::{KeySet, KeySetError};
 pub use key_store::{KeyStatus, KeyStore};

@@ -6,10 +6,11 @@
 //! interpolated, and nothing here is a regular expression.
 //!
 //! The room knows service accounts by name only; what they are, and what a rule grants, is
-//! `octopus`'s matter.
+//! `octopus`'s matter. What is known of each provider of tokens is data, in `presets`.
 
 mod condition;
 mod glob;
+pub mod presets;
 mod rule;
 
 use std::collections::HashMap;

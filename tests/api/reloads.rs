@@ -39,6 +39,8 @@ async fn what_a_rule_loses_it_loses_on_connections_that_are_open() {
     world.reload_with(|settings| NARROWED.clone_into(&mut settings.rules)).await;
     let refused = (403, Some("no_rule_matched".to_owned()));
     assert_eq!(world.asked_on(&mut wire, &job).await, refused);
+    let login = world.call("POST", "/token/v1").json(&world.login_fields(&job)).send().await;
+    assert_eq!((login.status, login.json()["code"].as_str()), (400, Some("no_rule_matched")));
 
     world.reload_with(|_| {}).await;
     assert_eq!(world.asked_on(&mut wire, &job).await, (200, None));

@@ -2,11 +2,20 @@
 //! change them.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use crate::process::{Process, until};
 use crate::world::{World, get, serving, text};
@@ -188,28 +197,45 @@ async fn a_pipe_is_read_once_and_there_is_nothing_to_reload() {
     world.close().await;
 }
 
+/// Asks on one connection, again and again, until `end`; gives how often it was served.
+async fn ask_on(address: SocketAddr, job: String, end: Arc<AtomicBool>) -> usize {
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let (mut sender, connection) = http1::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let mut served = 0;
+    while !end.load(Ordering::Relaxed) {
+        let request = Request::get("/api/users/me").header("host", "localhost");
+        let request = request.header("authorization", format!("Bearer {job}"));
+        let answer = sender.send_request(request.body(Full::<Bytes>::default()).unwrap()).await;
+        let answer = answer.unwrap();
+        assert_eq!(answer.status(), 200);
+        text(answer).await;
+        served += 1;
+    }
+    served
+}
+
 #[tokio::test]
 async fn hundreds_of_reloads_under_load_lose_no_request_and_no_memory() {
     let world = World::start("reload-load", "").await;
-    let text = world.written();
+    let written = world.written();
+    let end = Arc::<AtomicBool>::default();
+    let caller = tokio::spawn(ask_on(world.address, world.job.clone(), Arc::clone(&end)));
     let mut before = (0, 0);
-    let last = 400;
+    let last = 300;
 
     for number in 2..=last {
         // Another issuer and another pool each time.
-        let changed = text
-            .replace(
-                "issuers: {",
-                &format!(
-                    "issuers: {{ x{number}: {{ provider: custom, \
-                      url: 'http://127.0.0.1:1', algorithms: [RS256] }},"
-                ),
-            )
+        let issuer = format!(
+            "issuers: {{ x{number}: {{ provider: custom, url: 'http://127.0.0.1:1', \
+             algorithms: [RS256] }},"
+        );
+        let changed = written
+            .replace("issuers: {", &issuer)
             .replace("octopus: {", &format!("octopus: {{ idle_timeout: {number}s,"));
-        fs::write(&world.config, changed).unwrap();
+        world.rewrite(&changed);
         world.process.signal("HUP");
         until("it is in use", async || {
-            assert_eq!(world.asked().await, 200);
             (world.config_status().await["generation"].as_u64() >= Some(number)).then_some(())
         })
         .await;
@@ -219,6 +245,8 @@ async fn hundreds_of_reloads_under_load_lose_no_request_and_no_memory() {
     }
 
     let after = (world.process.memory("VmRSS"), world.process.descriptors());
+    end.store(true, Ordering::Relaxed);
+    assert!(caller.await.unwrap() >= 100);
     assert!(after.0 < before.0 + 4 * 1024, "KiB: {before:?} {after:?}");
     assert!(after.1 < before.1 + 16, "descriptors: {before:?} {after:?}");
     world.close().await;

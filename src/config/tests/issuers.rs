@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{each_is_refused, sound};
-use crate::identity::{Algorithm, Issuer, KeySource};
+use crate::identity::{Algorithm, Issuer, KeySource, TokenKind};
 
 fn issuer(members: &str) -> Issuer {
     sound(&custom(members)).issuers.remove(0)
@@ -22,22 +22,27 @@ fn with_url(url: &str) -> String {
 }
 
 #[test]
-fn only_custom_is_known_so_far() {
+fn a_provider_is_known_or_custom() {
     each_is_refused(&[
         (
-            "issuers: {ci: {provider: github-actions}}",
+            "issuers: {ci: {provider: githb-actions}}",
             "1:26: issuers.ci.provider",
-            "`github-actions` is not known, only custom is; write `provider: custom` with `url:",
+            "`githb-actions` is not known; did you mean `github-actions`?; known are github-",
         ),
         (
             "issuers: {ci: {provider: Custom, url: https://a.example}}",
             "1:26: issuers.ci.provider",
-            "only custom is",
+            "did you mean `custom`?",
+        ),
+        (
+            "issuers: {ci: {provider: drone, url: https://a.example}}",
+            "1:26: issuers.ci.provider",
+            "for another write `provider: custom` with `url:` and `algorithms:`",
         ),
         (
             "issuers: {ci: {url: https://a.example, algorithms: [RS256]}}",
             "1:11: issuers.ci",
-            "`provider` is missing; write `provider: custom`",
+            "`provider` is missing; write whose tokens it signs",
         ),
         (
             "issuers: {ci: {provider: custom, algorithms: [RS256]}}",
@@ -134,7 +139,7 @@ fn keys_come_from_discovery_or_from_a_url() {
     ]);
 
     let document = |url: &str| match sound(&with_url(url)).issuers.remove(0).key_source {
-        KeySource::Discovery { document } => document.to_string(),
+        KeySource::Discovery { document, .. } => document.to_string(),
         other => panic!("{other:?}"),
     };
     let well_known = "/.well-known/openid-configuration";
@@ -175,5 +180,61 @@ fn without_issuers_nobody_is_believed() {
         ("issuers: {}", "1:1: issuers", "has no issuer, so nobody's token would be accepted"),
         ("issuers:", "1:1: issuers", "has no issuer"),
         ("issuers: [a]", "1:1: issuers", "must be a map of keys and values, not a list"),
+    ]);
+}
+
+#[test]
+fn a_trust_domain_names_an_issuer_of_svids() {
+    let keys = "jwks_url: 'https://a.example/keys'";
+    let issuer = |members: &str| format!("issuers: {{ci: {{provider: spiffe, {members}}}}}");
+    each_is_refused(&[
+        (&issuer(keys), "1:11: issuers.ci", "`trust_domain` is missing; such as acme.example"),
+        (&issuer("trust_domain: acme.example"), "1:11: issuers.ci", "says not where the keys are"),
+        (
+            &issuer(&format!("trust_domain: 'spiffe://acme.example', {keys}")),
+            "1:48: issuers.ci.trust_domain",
+            "write its name alone, such as acme.example",
+        ),
+        (
+            &issuer(&format!("trust_domain: Acme.example, {keys}")),
+            "1:48: issuers.ci.trust_domain",
+            "in lower case",
+        ),
+        (
+            &issuer(&format!("trust_domain: acme.example, extra_audiences: allow, {keys}")),
+            "1:11: issuers.ci",
+            "whose tokens have a single audience",
+        ),
+        (
+            &custom("trust_domain: acme.example"),
+            "1:94: issuers.ci.trust_domain",
+            "is for `provider: spiffe` alone",
+        ),
+    ]);
+    let rule = |sub: &str| {
+        let head = issuer(&format!("trust_domain: acme.example, {keys}"));
+        format!("{head}\nrules: [{{name: a, issuer: ci, service_account: bot, sub: {sub}}}]")
+    };
+    let found = sound(&rule("'spiffe://acme.example/ns/shop'")).issuers.remove(0);
+    assert_eq!((found.url.as_str(), found.kind), ("spiffe://acme.example", TokenKind::JwtSvid));
+    sound(&rule("{glob: 'spiffe://acme.example/ns/*/sa/web'}"));
+    let at = "2:9: rules[0]";
+    each_is_refused(&[
+        (&rule("{glob: 'spiffe://*/ns/shop'}"), at, "does not pin whose tokens of SPIFFE"),
+        (&rule("{glob: 'spiffe://acme.example*/ns'}"), at, "does not pin"),
+        (&rule("'spiffe://acme.example'"), at, "does not pin"),
+        (&rule("'spiffe://other.example/ns'"), at, "is of another trust domain than the issuer's"),
+        (&rule("{glob: 'spiffe://acme.example.evil/*'}"), at, "is of another trust domain"),
+    ]);
+}
+
+#[test]
+fn the_token_for_keys_is_in_a_file() {
+    let token = |value: &str| format!("jwks_token: {value}");
+    let at = "1:92: issuers.ci.jwks_token";
+    each_is_refused(&[
+        (&custom(&token("secret")), at, "is written `{ file: … }`"),
+        (&custom(&token("{}")), "1:80: issuers.ci.jwks_token", "`file` is missing; write the file"),
+        (&custom(&token("{file: nowhere}")), "1:99: issuers.ci.jwks_token.file", "can't be read"),
     ]);
 }

@@ -3,14 +3,17 @@
 mod accounts;
 mod ambient;
 mod claims;
+mod denials;
 mod document;
 mod expansion;
+mod fields;
 mod files;
 mod grants;
 mod issuers;
 mod limits;
 mod listeners;
 mod octopus;
+mod providers;
 mod rules;
 mod whole;
 

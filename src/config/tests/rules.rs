@@ -55,7 +55,7 @@ fn a_rule_names_what_is_configured() {
         (
             "rules:\n- {name: a, issuer: ci, claims: {a: b}, service_account: bot, repository: x}",
             "2:63: rules[0].repository",
-            "known here are name, issuer, audience, claims",
+            "unknown key, but a field of github-actions, forgejo; known here are name, issuer, audience",
         ),
         ("rules: {web: {issuer: ci}}", "1:1: rules", "must be a list, not a map"),
         ("rules: [web]", "1:9: rules[0]", "must be a map"),

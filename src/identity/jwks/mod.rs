@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use super::algorithm::{Algorithm, KeyKind};
 use super::header::Header;
 use super::id_token::IdToken;
+use super::issuer::TokenKind;
 use super::verifier::VerifyError;
 use crate::limits;
 
@@ -60,6 +61,11 @@ pub(super) struct Key {
 impl KeySet {
     /// Reads a document.
     pub fn parse(document: &[u8]) -> Result<Self, KeySetError> {
+        Self::parse_for(document, TokenKind::IdToken)
+    }
+
+    /// Reads a document with keys for this kind of token.
+    pub fn parse_for(document: &[u8], kind: TokenKind) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document<'a> {
             #[serde(borrow)]
@@ -71,7 +77,7 @@ impl KeySet {
         let digest = digest(&SHA256, document).as_ref().to_vec();
         let document: Document<'_> = serde_json::from_slice(document).map_err(KeySetError::Form)?;
         let usable = document.keys.iter().take(limits::JWKS_KEYS);
-        let keys: Vec<Key> = usable.filter_map(|key| Key::parse(key.get())).collect();
+        let keys: Vec<Key> = usable.filter_map(|key| Key::parse(key.get(), kind)).collect();
         if keys.is_empty() {
             return Err(KeySetError::Empty { count: document.keys.len() });
         }
@@ -84,7 +90,7 @@ impl KeySet {
         let header = token.header_json().ok_or(VerifyError::Malformed)?;
         token.payload_json().ok_or(VerifyError::Malformed)?;
         let header = Header::parse(&header)?;
-        header.check()?;
+        header.check(TokenKind::IdToken)?;
         let (input, signature) = token.signed().ok_or(VerifyError::Malformed)?;
         match self.choose(header.key_id.as_deref(), header.algorithm) {
             Choice::One(key) if key.verifies(header.algorithm, input, signature) => Ok(()),
@@ -127,12 +133,17 @@ impl KeySet {
 
 impl Key {
     /// One member of `keys`; `None` if it can't be used to verify ID tokens.
-    fn parse(json: &str) -> Option<Self> {
+    fn parse(json: &str, kind: TokenKind) -> Option<Self> {
         if !is_object(json.as_bytes()) {
             return None;
         }
         let jwk: Jwk = serde_json::from_str(json).ok()?;
-        let is_for_signatures = jwk.r#use.as_deref().is_none_or(|used_for| used_for == "sig")
+        // A SPIFFE bundle also has keys of X.509; a discovery provider marks its keys as others do.
+        let is_use = |used_for| match kind {
+            TokenKind::IdToken => used_for == "sig",
+            TokenKind::JwtSvid => used_for == "jwt-svid" || used_for == "sig",
+        };
+        let is_for_signatures = jwk.r#use.as_deref().is_none_or(is_use)
             && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
         // A published private key is nobody's secret any more: it proves nothing.
         if !is_for_signatures || jwk.d.is_some() || jwk.k.is_some() {

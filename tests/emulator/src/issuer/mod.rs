@@ -102,6 +102,12 @@ impl Issuer {
         self.shared.state().endpoint(endpoint).fault = fault;
     }
 
+    /// Shows an endpoint only to requests with this bearer token, as a cluster may; to everybody
+    /// if there is none. Elsewhere a credential remains a complaint.
+    pub fn want_bearer(&self, endpoint: IssuerEndpoint, token: Option<&str>) {
+        self.shared.state().endpoint(endpoint).bearer = token.map(str::to_owned);
+    }
+
     /// Requests to this endpoint wait at the gate from now on.
     pub fn hold(&self, endpoint: IssuerEndpoint) -> Gate {
         let (gate, barrier) = Gate::closed();

@@ -35,6 +35,8 @@ pub(super) struct State {
 #[derive(Default)]
 pub(super) struct Endpoint {
     pub(super) requests: usize,
+    /// The bearer token without which nothing is shown.
+    pub(super) bearer: Option<String>,
     pub(super) document: Option<Value>,
     pub(super) answer: Option<RawAnswer>,
     pub(super) fault: Option<Fault>,
@@ -154,12 +156,28 @@ impl State {
             IssuerEndpoint::Jwks => &mut self.jwks,
         }
     }
+
+    fn bearer_for(&self, path: &str) -> Option<String> {
+        match path {
+            "/.well-known/openid-configuration" => self.discovery.bearer.clone(),
+            "/.well-known/jwks" => self.jwks.bearer.clone(),
+            _ => None,
+        }
+    }
 }
 
 impl Handler for Shared {
     fn answer(self: Arc<Self>, _call: Call, request: Request<Incoming>) -> Answering {
         Box::pin(async move {
-            if let Some(carrier) = credential_on(&request) {
+            let bearer = self.state().bearer_for(request.uri().path());
+            if let Some(wanted) = &bearer
+                && bearer_of(&request) != Some(wanted.as_str())
+            {
+                return Ok(answer::octopus_error(401, "the issuer shows this to its own alone"));
+            }
+            if let Some(carrier) = credential_on(&request)
+                && (carrier != "authorization" || bearer.is_none())
+            {
                 let sentence = format!("{}: {carrier} is sent to the issuer", request.uri().path());
                 self.state().complaints.push(sentence.clone());
                 return Ok(answer::octopus_error(400, &sentence));
@@ -173,6 +191,14 @@ impl Handler for Shared {
                 _ => Ok(answer::octopus_error(404, "the issuer has no such endpoint")),
             }
         })
+    }
+}
+
+fn bearer_of(request: &Request<Incoming>) -> Option<&str> {
+    let mut values = request.headers().get_all("authorization").iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok()?.strip_prefix("Bearer "),
+        _ => None,
     }
 }
 
