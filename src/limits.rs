@@ -236,6 +236,9 @@ pub const HTTP2_MOVED_BYTES: u64 = 1 << 10;
 /// Most rules in a configuration.
 pub const RULES: usize = 1_000;
 
+/// Most tests in one file of rule tests.
+pub const RULE_TESTS: usize = 1_000;
+
 /// Most conditions in one rule.
 pub const CONDITIONS: usize = 32;
 
@@ -262,6 +265,18 @@ pub const LOGGED_MISSES: usize = 20;
 
 /// Claim values are cut at this many characters in the log.
 pub const LOGGED_VALUE_CHARS: usize = 256;
+
+/// Refusals kept to be asked about, at most; and as many of the other requests.
+pub const DECISIONS: usize = 1_000;
+
+/// Their bytes, at most: a refusal has 1-2 KiB, more where many rules were tried.
+pub const REFUSAL_BYTES: usize = 2 << 20;
+
+/// The bytes of the others, at most: 0.7 KiB each.
+pub const DECISION_BYTES: usize = 1 << 20;
+
+/// Of requests with one id, this many are shown: ids come from callers, who may reuse them.
+pub const DECISIONS_SHOWN: usize = 10;
 
 /// Lines of the log that wait to be written, at most; further ones are lost, and counted.
 pub const LOG_LINES: usize = 32_768;

@@ -1,8 +1,11 @@
-//! The operator's door: `/livez`, `/readyz`, `/metrics`, `/status`, on a listener of its own.
+//! The operator's door: `/livez`, `/readyz`, `/metrics`, `/status`, `/decisions/{request id}`, on a
+//! listener of its own.
 //!
 //! In: a request from a scraper, a kubelet or a person. Out: state, and nothing but state: no
-//! secrets, no claims. It needs no credential, and nothing here changes anything.
+//! secrets, and claims only as the log has them, to whoever knows the id of a request. It needs no
+//! credential, and nothing here changes anything.
 
+mod decision;
 mod status;
 
 use std::convert::Infallible;
@@ -29,7 +32,7 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::readiness::Readiness;
 use crate::tasks;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Decisions, Metrics};
 
 /// A bound admin listener.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub struct Desk {
     pub readiness: Readiness,
     /// All series.
     pub metrics: Arc<Metrics>,
+    /// What became of the last requests.
+    pub decisions: Arc<Decisions>,
     /// Now.
     pub clock: Arc<dyn Clock>,
 }
@@ -85,6 +90,9 @@ impl Admin {
     }
 }
 
+/// What there is, for whoever asks for something else.
+const PAGES: &str = "/livez /readyz /metrics /status /decisions/{request id}\n";
+
 async fn serve(stream: TcpStream, desk: &Desk) {
     let service = service_fn(async |request| Ok::<_, Infallible>(desk.answer(&request)));
     let connection = http1::Builder::new()
@@ -107,7 +115,10 @@ impl Desk {
             "/readyz" => self.readiness(),
             "/metrics" => self.metrics(),
             "/status" => self.status(),
-            _ => text(StatusCode::NOT_FOUND, "/livez /readyz /metrics /status\n"),
+            path => match path.strip_prefix("/decisions/") {
+                Some(request_id) => decision::answer(&self.decisions, request_id),
+                None => text(StatusCode::NOT_FOUND, PAGES),
+            },
         };
         if is_head { answer.map(|_| Full::default()) } else { answer }
     }
@@ -137,11 +148,15 @@ impl Desk {
         let document = serde_json::to_string_pretty(&status);
         let document =
             document.unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());
-        let mut answer = text(StatusCode::OK, &document);
-        let kind = HeaderValue::from_static("application/json");
-        answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-        answer
+        document_answer(StatusCode::OK, &document)
     }
+}
+
+fn document_answer(status: StatusCode, document: &str) -> Response<Full<Bytes>> {
+    let mut answer = text(status, document);
+    let kind = HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+    answer
 }
 
 fn text(status: StatusCode, text: &str) -> Response<Full<Bytes>> {

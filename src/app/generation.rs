@@ -4,7 +4,6 @@
 //! says the same of it: issuers' keys, access tokens, connections to Octopus, stand-ins. Nothing in
 //! a generation points back to the one before, so that this ends with its last request.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tracing::info;
@@ -85,13 +84,9 @@ pub(super) fn labels(config: &Config) -> Labels {
 }
 
 fn verifier(config: &Config, recorder: &Recorder) -> Verifier {
-    let of_rules = config.rules.iter().map(|rule| rule.audience.clone());
-    let accounts = config.service_accounts.iter();
-    let of_accounts = accounts.filter_map(|account| account.audience.clone());
-    let audiences: BTreeSet<String> = of_rules.chain(of_accounts).collect();
     Verifier::new(
         config.issuers.clone(),
-        audiences,
+        config.audiences(),
         config.limits.verified_tokens,
         Arc::clone(&recorder.clock),
         Arc::clone(&recorder.metrics),

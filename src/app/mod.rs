@@ -103,6 +103,7 @@ impl App {
         let admin_address = config.admin;
         let started_at = clock.now();
         let audit = AuditLog::new(sink, format, Arc::clone(&clock)).of(audited);
+        let decisions = audit.decisions();
         let recorder = Recorder { clock: Arc::clone(&clock), metrics: Arc::clone(&metrics), audit };
         let first = Generation::build(config, own_identity, &recorder, None);
         let serving = Serving::with(first.proxy(&recorder));
@@ -110,7 +111,8 @@ impl App {
 
         let running = reloader.running();
         let readiness_shown = readiness.clone();
-        let desk = Desk { started_at, running, readiness: readiness_shown, metrics, clock };
+        let desk =
+            Desk { started_at, running, readiness: readiness_shown, metrics, decisions, clock };
         let admin = Admin::bind(admin_address, desk).await;
         let admin = admin
             .map_err(|source| StartError::Bind { address: admin_address.to_string(), source })?;

@@ -1,10 +1,15 @@
 //! The command line. Results go to stdout, all else to stderr; no secret is ever an argument.
 
+mod check;
 mod doctor;
 mod exec;
+mod explain;
 mod identity;
+mod page;
 mod ready;
+mod rehearsal;
 mod reload;
+mod rule_tests;
 mod serve;
 mod sidecar;
 mod token;
@@ -17,8 +22,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 
+use check::CheckFlags;
 use doctor::DoctorFlags;
 use exec::ExecFlags;
+use explain::ExplainFlags;
 use ready::ReadyFlags;
 use sidecar::{Role, SidecarFlags};
 use token::TokenFlags;
@@ -40,13 +47,9 @@ enum Command {
     /// Run a command with a key that is worth nothing elsewhere, and the broker beside it.
     Exec(Box<ExecFlags>),
     /// Check the configuration, without any network, and say what is wrong where.
-    Check {
-        #[command(flatten)]
-        config: ConfigFlag,
-        /// How to say it.
-        #[arg(long, value_enum, default_value_t = Output::Human)]
-        output: Output,
-    },
+    Check(CheckFlags),
+    /// Say why a token is let through or refused: each check, each rule, and what Octopus needs.
+    Explain(Box<ExplainFlags>),
     /// Print an Octopus access token of the broker's own identity, for those who must hold one.
     Token(Box<TokenFlags>),
     /// Go the whole way from the platform's ID token to Octopus once, and say where it ends.
@@ -90,6 +93,8 @@ pub enum Exit {
     Ok,
     /// 1
     Failure,
+    /// 2: what was asked for makes no sense.
+    Usage,
     /// 3: the configuration can't be used.
     Configuration,
     /// 4: refused, by a rule or by Octopus.
@@ -109,6 +114,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Ok => Self::SUCCESS,
             Exit::Failure => Self::FAILURE,
+            Exit::Usage => Self::from(2),
             Exit::Configuration => Self::from(3),
             Exit::Refused => Self::from(4),
             Exit::Unreachable => Self::from(5),
@@ -127,23 +133,21 @@ pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
     match arguments.command {
         Command::Serve(flags) => match flags.load(Role::Listens, environment) {
             Ok(config) => serve::serve(flags.origin(&config, environment), config, environment),
-            Err(error) => refuse(&error, Output::Human),
+            Err(error) => refuse(&error),
         },
         Command::Exec(mut flags) => match flags.load(environment) {
             Ok(config) => serve::exec(*flags, config, environment),
-            Err(error) => refuse(&error, Output::Human),
+            Err(error) => refuse(&error),
         },
-        Command::Check { config, output } => match config.load(environment) {
-            Ok(config) => approve(&config, output),
-            Err(error) => refuse(&error, output),
-        },
+        Command::Check(flags) => flags.run(environment),
+        Command::Explain(flags) => flags.run(environment),
         Command::Token(flags) => match flags.load(environment) {
             Ok(config) => flags.run(config, environment),
-            Err(error) => refuse(&error, Output::Human),
+            Err(error) => refuse(&error),
         },
         Command::Doctor(flags) => match flags.load(environment) {
             Ok(config) => flags.run(config, environment),
-            Err(error) => refuse(&error, Output::Human),
+            Err(error) => refuse(&error),
         },
         Command::Healthcheck(flags) => flags.check(environment),
         Command::Wait { ready, timeout } => ready.wait(timeout, environment),
@@ -158,44 +162,8 @@ impl ConfigFlag {
     }
 }
 
-fn approve(config: &Config, output: Output) -> Exit {
-    let counts = [
-        ("issuers", config.issuers.len()),
-        ("service_accounts", config.service_accounts.len()),
-        ("rules", config.rules.len()),
-    ];
-    if output == Output::Json {
-        let counts: serde_json::Map<_, _> =
-            counts.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect();
-        return print(&json!({ "ok": true, "problems": [], "counts": counts }).to_string());
-    }
-    let counts = counts.map(|(name, count)| {
-        let name = name.replace('_', " ");
-        let name = if count == 1 { name.trim_end_matches('s') } else { &name };
-        format!("{count} {name}")
-    });
-    print(&format!("{}: ok ({})", config.path.display(), counts.join(", ")))
-}
-
-fn refuse(error: &ConfigError, output: Output) -> Exit {
-    if output == Output::Json {
-        let problems: Vec<_> = error
-            .problems()
-            .iter()
-            .map(|problem| {
-                json!({
-                    "file": problem.file,
-                    "line": problem.line,
-                    "column": problem.column,
-                    "key": problem.path,
-                    "message": problem.sentence,
-                })
-            })
-            .collect();
-        print(&json!({ "ok": false, "problems": problems }).to_string());
-    } else {
-        complain(&error.to_string());
-    }
+fn refuse(error: &ConfigError) -> Exit {
+    complain(&error.to_string());
     Exit::Configuration
 }
 

@@ -9,7 +9,7 @@ use http::StatusCode;
 use url::Url;
 
 use super::identity::block_on;
-use super::{ConfigFlag, Environment, Exit, Output, complain, print, refuse};
+use super::{ConfigFlag, Environment, Exit, complain, print, refuse};
 use crate::config::Config;
 use crate::http_client::{Bounds, HttpClient, HttpError, Reach, TlsRoots};
 use crate::telemetry::error_chain;
@@ -72,20 +72,33 @@ impl ReadyFlags {
     }
 
     fn with_url(&self, environment: Environment<'_>, ask: impl FnOnce(Url) -> Exit) -> Exit {
-        let is_sidecar = self.config.is_none()
-            && environment("OCTOBROKER_CONFIG").is_none()
-            && environment("OCTOBROKER_SERVICE_ACCOUNT").is_some();
-        let url = match &self.url {
-            Some(url) => Some(url.clone()),
-            // A sidecar without a file has its admin listener at the default.
-            None if is_sidecar => DEFAULT.parse().ok(),
-            None => match (ConfigFlag { config: self.config.clone() }).load(environment) {
-                Ok(config) => admin_url(&config),
-                Err(error) => return refuse(&error, Output::Human),
-            },
-        };
-        url.and_then(|url| url.join("/readyz").ok()).map_or(Exit::Failure, ask)
+        let config = ConfigFlag { config: self.config.clone() };
+        match admin_of(self.url.as_ref(), &config, environment) {
+            Ok(url) => url.join("/readyz").map_or(Exit::Failure, ask),
+            Err(exit) => exit,
+        }
     }
+}
+
+/// Where the admin listener of the running broker is: as told, or as configured.
+pub(super) fn admin_of(
+    told: Option<&Url>,
+    config: &ConfigFlag,
+    environment: Environment<'_>,
+) -> Result<Url, Exit> {
+    let is_sidecar = config.config.is_none()
+        && environment("OCTOBROKER_CONFIG").is_none()
+        && environment("OCTOBROKER_SERVICE_ACCOUNT").is_some();
+    let url = match told {
+        Some(url) => Some(url.clone()),
+        // A sidecar without a file has its admin listener at the default.
+        None if is_sidecar => DEFAULT.parse().ok(),
+        None => match config.load(environment) {
+            Ok(config) => admin_url(&config),
+            Err(error) => return Err(refuse(&error)),
+        },
+    };
+    url.ok_or(Exit::Failure)
 }
 
 async fn ask(readyz: &Url) -> Result<(), String> {

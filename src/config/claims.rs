@@ -1,5 +1,6 @@
 //! `claims:` of a rule — conditions, in the order of the file.
 
+use super::lints::SUB2;
 use super::plain::{Kind, kind};
 use super::problem::Problems;
 use super::reader::{entries, items, refuse, scalar, text, unknown};
@@ -180,10 +181,13 @@ fn absent(node: &Node, problems: &mut Problems) -> bool {
 
 fn glob(node: &Node, claim: OfClaim<'_>, problems: &mut Problems) -> Option<Glob> {
     let pattern = &scalar(node, problems)?.text;
+    if claim.prefix.is_empty() && is_everything(pattern) {
+        let sentence = "the pattern matches everything; write what the value must begin with";
+        problems.add_lint(&SUB2, &node.place, sentence);
+        return None;
+    }
     let fault = if pattern.len() > limits::PATTERN_BYTES {
         format!("the pattern is longer than {} bytes; shorten it", limits::PATTERN_BYTES)
-    } else if claim.prefix.is_empty() && is_everything(pattern) {
-        "the pattern matches everything; write what the value must begin with".to_owned()
     } else {
         match Glob::new(pattern, claim.separators) {
             Ok(glob) => return Some(glob),

@@ -71,7 +71,7 @@ pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Co
         };
         build(&root, (text, path), surroundings, &mut problems)
     });
-    problems.finish(built)
+    problems.finish(built).map(|(config, findings)| Config { findings, ..config })
 }
 
 fn build(
@@ -122,6 +122,7 @@ fn build(
         limits,
         log,
         secret_variables: surroundings.secret_variables.take(),
+        findings: Vec::new(),
         digest: digest_of(text),
         path: path.to_owned(),
         files: problems.files().to_vec(),

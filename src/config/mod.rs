@@ -8,6 +8,8 @@
 //! imports it. A key that it does not know is an error, never ignored: a misspelt condition would
 //! be an open door.
 //!
+//! What is dangerous but not wrong, the `lints` find: they see the tree and what was built of it.
+//!
 //! `yaml` makes a tree with positions, `expand` puts variables in, `reader` and `values` take the
 //! tree apart, and one file for each section builds what it describes.
 
@@ -22,6 +24,7 @@ mod find;
 mod grants;
 mod issuers;
 mod limits;
+mod lints;
 mod listeners;
 mod load;
 mod log;
@@ -34,6 +37,7 @@ mod providers;
 mod raw;
 mod reader;
 mod reading;
+mod rule_tests;
 mod rules;
 mod secret;
 mod tls;
@@ -45,15 +49,20 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use ambient::AmbientConfig;
 pub use find::find;
+pub use lints::{LINTS, Lint};
 pub use load::{load, parse};
 pub use log::{LogConfig, LogFormat};
-pub use problem::{ConfigError, Problem};
+pub use problem::{ConfigError, Finding, Severity};
+pub use rule_tests::{
+    Expected, RuleTest, TestRequest, TestSample, claims_document, load_rule_tests, with_end,
+};
 
 use crate::identity::Issuer;
 use crate::limits::Limits;
@@ -86,6 +95,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The variables of the environment in which secrets were found: nobody else is to have them.
     pub secret_variables: Vec<String>,
+    /// What may be dangerous or not meant, and what is worth knowing: none of it is an error.
+    pub findings: Vec<Finding>,
     /// The first 12 hexadecimal digits of the file's SHA-256.
     pub digest: String,
     /// The file.
@@ -101,5 +112,15 @@ impl Config {
         let mut accounts = self.service_accounts.iter();
         let account = accounts.find(|account| account.name == ambient.service_account)?;
         Some((ambient, account))
+    }
+}
+
+impl Config {
+    /// The audiences that tokens may have: those of the rules and of the service accounts.
+    pub fn audiences(&self) -> BTreeSet<String> {
+        let of_rules = self.rules.iter().map(|rule| rule.audience.clone());
+        let of_accounts =
+            self.service_accounts.iter().filter_map(|account| account.audience.clone());
+        of_rules.chain(of_accounts).collect()
     }
 }

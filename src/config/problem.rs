@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::lints::Lint;
 use super::yaml::Place;
 
 /// Problems printed; the rest is counted. A file that is wrong a hundred times over is another
@@ -13,24 +14,51 @@ const SHOWN: usize = 100;
 /// Everything that is wrong with a configuration, at once. Displayed as one problem a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    problems: Vec<Problem>,
+    problems: Vec<Finding>,
+    warnings: Vec<Finding>,
     files: Vec<PathBuf>,
 }
 
-/// One thing that is wrong.
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// It is taken; something is dangerous or probably not meant.
+    Warning,
+    /// Something to know.
+    Info,
+}
+
+/// One thing that was found in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct Finding {
+    /// The lint that found it, such as `SUB1`; `None` if the file can't be read as meant.
+    pub id: Option<&'static str>,
+    /// How grave it is.
+    pub severity: Severity,
     /// The file; empty if none was found.
     pub file: PathBuf,
-    /// From 1; 0 if the problem is with the file as a whole.
+    /// From 1; 0 if it is about the file as a whole.
     pub line: usize,
-    /// In characters, from 1; 0 if the problem is with the file as a whole.
+    /// In characters, from 1; 0 if it is about the file as a whole.
     pub column: usize,
     /// The key, such as `rules[2].claims.repository.glob`; empty at the top.
     pub path: String,
     /// What is wrong and what to write instead. A value that came from the environment is not
     /// shown, unless it is the path of a file.
     pub sentence: String,
+}
+
+impl Severity {
+    /// `error`, `warning` or `info`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
 }
 
 impl ConfigError {
@@ -48,7 +76,7 @@ impl ConfigError {
     }
 
     /// The problems, sorted by line and column; at least one.
-    pub fn problems(&self) -> &[Problem] {
+    pub fn problems(&self) -> &[Finding] {
         &self.problems
     }
 
@@ -56,6 +84,11 @@ impl ConfigError {
     /// one of them may be the cure.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// What was found beside the problems and would not be one, sorted alike.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.warnings
     }
 }
 
@@ -74,26 +107,42 @@ impl fmt::Display for ConfigError {
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.file.as_os_str().is_empty() {
-            write!(formatter, "{}", printable(&self.file.to_string_lossy()))?;
-            if self.line > 0 {
-                write!(formatter, ":{}:{}", self.line, self.column)?;
-            }
-            formatter.write_str(": ")?;
+impl Finding {
+    /// `file:line:column`, as far as they are known; fit for a terminal.
+    pub fn place(&self) -> String {
+        let file = printable(&self.file.to_string_lossy());
+        match self.line {
+            0 => file,
+            line => format!("{file}:{line}:{}", self.column),
         }
-        if !self.path.is_empty() {
-            write!(formatter, "{}: ", printable(&self.path))?;
+    }
+
+    /// `key: sentence`; fit for a terminal.
+    pub fn text(&self) -> String {
+        let sentence = printable(&self.sentence);
+        match self.path.as_str() {
+            "" => sentence,
+            path => format!("{}: {sentence}", printable(path)),
         }
-        formatter.write_str(&printable(&self.sentence))
     }
 }
 
-/// Takes problems in as they are found.
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.file.as_os_str().is_empty() {
+            write!(formatter, "{}: ", self.place())?;
+        }
+        if let Some(id) = self.id {
+            write!(formatter, "{}[{id}]: ", self.severity.as_str())?;
+        }
+        formatter.write_str(&self.text())
+    }
+}
+
+/// Takes in what is found, problems and warnings.
 pub(super) struct Problems {
     file: PathBuf,
-    found: Vec<Problem>,
+    found: Vec<Finding>,
     /// The files that were read on the way.
     files: Vec<PathBuf>,
 }
@@ -103,13 +152,36 @@ impl Problems {
         Self { file: file.to_owned(), found: Vec::new(), files: Vec::new() }
     }
 
+    /// A problem that no lint is named for.
     pub(super) fn add(&mut self, place: &Place, sentence: impl Into<String>) {
-        self.found.push(Problem {
+        self.note(None, Severity::Error, place, sentence.into());
+    }
+
+    /// What a lint found.
+    pub(super) fn add_lint(
+        &mut self,
+        lint: &'static Lint,
+        place: &Place,
+        sentence: impl Into<String>,
+    ) {
+        self.note(Some(lint.id), lint.severity, place, sentence.into());
+    }
+
+    fn note(
+        &mut self,
+        id: Option<&'static str>,
+        severity: Severity,
+        place: &Place,
+        sentence: String,
+    ) {
+        self.found.push(Finding {
+            id,
+            severity,
             file: self.file.clone(),
             line: place.line,
             column: place.column,
             path: place.path.clone(),
-            sentence: sentence.into(),
+            sentence,
         });
     }
 
@@ -125,19 +197,23 @@ impl Problems {
         &self.files
     }
 
-    /// What was built, if nothing was wrong with it.
-    pub(super) fn finish<T>(self, built: Option<T>) -> Result<T, ConfigError> {
-        debug_assert!(built.is_some() || !self.found.is_empty(), "nothing built, nothing said");
+    /// What was built and what was found beside it, if nothing was wrong with it.
+    pub(super) fn finish<T>(self, built: Option<T>) -> Result<(T, Vec<Finding>), ConfigError> {
+        let error = self.into_error();
+        debug_assert!(built.is_some() || !error.problems.is_empty(), "nothing built, nothing said");
         match built {
-            Some(built) if self.found.is_empty() => Ok(built),
-            _ => Err(self.into_error()),
+            Some(built) if error.problems.is_empty() => Ok((built, error.warnings)),
+            _ => Err(error),
         }
     }
 
     fn into_error(self) -> ConfigError {
-        let mut problems = self.found;
-        problems.sort_by_key(|problem| (problem.line, problem.column));
-        ConfigError { problems, files: self.files }
+        let files = self.files;
+        let mut found = self.found;
+        found.sort_by_key(|finding| (finding.line, finding.column));
+        let is_problem = |finding: &Finding| finding.severity == Severity::Error;
+        let (problems, warnings) = found.into_iter().partition(is_problem);
+        ConfigError { problems, warnings, files }
     }
 }
 

@@ -8,6 +8,9 @@ use super::json::Json;
 use crate::limits;
 
 /// All claims; the registered ones with the types that RFC 7519 gives them.
+///
+/// They prove nothing: a claim set can be written by anybody. Proof is a
+/// [`VerifiedToken`](super::VerifiedToken), which has one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
     pub(super) issuer: String,
@@ -31,15 +34,17 @@ pub struct ClaimsError {
 impl Claims {
     /// Reads a payload.
     pub(super) fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        Self::parse_of(payload, None)
+        Self::read(Json::parse(payload).unwrap_or(Json::Null), None)
+    }
+
+    /// The claims of a payload that was read.
+    pub fn of(payload: Json) -> Result<Self, ClaimsError> {
+        Self::read(payload, None)
     }
 
     /// Reads a payload that may lack `iss`, which then is this one.
-    pub(super) fn parse_of(
-        payload: &[u8],
-        usual_issuer: Option<&str>,
-    ) -> Result<Self, ClaimsError> {
-        let Ok(Json::Object(all)) = Json::parse(payload) else {
+    pub(super) fn read(payload: Json, usual_issuer: Option<&str>) -> Result<Self, ClaimsError> {
+        let Json::Object(all) = payload else {
             return Err(ClaimsError { claim: "set", fault: "is not one strict JSON object" });
         };
         let subject = required_text(&all, "sub")?;
@@ -61,6 +66,21 @@ impl Claims {
             token_id: all.get("jti").and_then(Json::as_str).map(str::to_owned),
             all,
         })
+    }
+
+    /// `iss`
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `sub`
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// Every claim, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.all.iter().map(|(name, value)| (name.as_str(), value))
     }
 
     /// The value at an address, if there is one.

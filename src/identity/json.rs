@@ -48,6 +48,29 @@ impl Json {
         }
     }
 
+    /// The value as a JSON document.
+    pub fn to_document(&self) -> String {
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Float(number) => serde_json::Value::from(*number).to_string(),
+            Self::String(value) => text(value),
+            Self::Array(items) => {
+                let items: Vec<String> = items.iter().map(Self::to_document).collect();
+                format!("[{}]", items.join(","))
+            }
+            Self::Object(members) => {
+                let member = |(name, value): (&String, &Self)| {
+                    format!("{}:{}", text(name), value.to_document())
+                };
+                let members: Vec<String> = members.iter().map(member).collect();
+                format!("{{{}}}", members.join(","))
+            }
+        }
+    }
+
     /// The text, if this is a string.
     pub fn as_str(&self) -> Option<&str> {
         if let Self::String(text) = self { Some(text) } else { None }

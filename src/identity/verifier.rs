@@ -1,5 +1,6 @@
 //! The order of checks that makes a [`VerifiedToken`] of an [`IdToken`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -7,11 +8,11 @@ use moka::sync::Cache;
 
 use super::claims::{self, ClaimAddress, Claims, ClaimsError};
 use super::header::Header;
-use super::id_token::{Fingerprint, IdToken};
+use super::id_token::{Fingerprint, IdToken, IdTokenError};
 use super::issuer::{Issuer, TokenKind};
 use super::json::Json;
-use super::jwks::Key;
 use super::key_store::{KeyStatus, KeyStore};
+use super::trusted::{Named, Reading, Trusted};
 use super::{svid, times};
 use crate::clock::Clock;
 use crate::limits;
@@ -86,6 +87,8 @@ pub struct Rejected {
 pub enum VerifyError {
     #[error("the token is not a JWS with a JSON header")]
     Malformed,
+    #[error("the token is larger than tokens may be")]
+    TooLarge,
     #[error("the token's algorithm is not accepted")]
     Algorithm,
     #[error("the token's header holds {member} with a value that is not accepted")]
@@ -119,6 +122,7 @@ impl VerifyError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Malformed => Code::TokenMalformed,
+            Self::TooLarge => Code::TokenTooLarge,
             Self::Algorithm => Code::AlgorithmRefused,
             Self::Header { .. } => Code::TokenHeaderRefused,
             Self::IssuerUnknown { .. } => Code::IssuerUnknown,
@@ -136,6 +140,15 @@ impl VerifyError {
     }
 }
 
+impl From<IdTokenError> for VerifyError {
+    fn from(error: IdTokenError) -> Self {
+        match error {
+            IdTokenError::TooLarge => Self::TooLarge,
+            IdTokenError::Malformed => Self::Malformed,
+        }
+    }
+}
+
 /// Verifies tokens of a closed set of issuers.
 #[derive(Debug)]
 pub struct Verifier {
@@ -146,34 +159,6 @@ pub struct Verifier {
     verified: Cache<Fingerprint, Arc<VerifiedToken>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-}
-
-#[derive(Debug)]
-struct Trusted {
-    issuer: Arc<Issuer>,
-    keys: Arc<KeyStore>,
-}
-
-impl Trusted {
-    /// Checks the signature; gives the generation of the key set that it holds with.
-    async fn verify_signature(&self, token: &IdToken, header: &Header) -> Result<u64, VerifyError> {
-        let (input, signature) = token.signed().ok_or(VerifyError::Malformed)?;
-        let key_id = header.key_id.as_deref();
-        let check =
-            |key: &Key, generation| (key.verifies(header.algorithm, input, signature), generation);
-        let (holds, generation) = self.keys.with_key(key_id, header.algorithm, check).await?;
-        if holds {
-            return Ok(generation);
-        }
-        // Jenkins gives a new key the id of the old one.
-        if self.keys.replaced_after_mismatch(generation).await {
-            let (holds, generation) = self.keys.with_key(key_id, header.algorithm, check).await?;
-            if holds {
-                return Ok(generation);
-            }
-        }
-        Err(VerifyError::Signature)
-    }
 }
 
 impl Verifier {
@@ -292,39 +277,30 @@ impl Verifier {
         fingerprint: Fingerprint,
         issuer_name: &mut Option<&'a str>,
     ) -> Result<VerifiedToken, VerifyError> {
-        // Both parts are decoded first: a fault of form comes before the algorithm.
-        let header = token.header_json().ok_or(VerifyError::Malformed)?;
-        let payload = token.payload_json().ok_or(VerifyError::Malformed)?;
-        let header = Header::parse(&header)?;
-        let mut named = claims::unverified_issuer(&payload);
-        let mut trusted = named.as_ref().and_then(|named| self.issuers.get(named.as_ref()));
-        if trusted.is_none()
-            && let Some(domain) = self.named_trust_domain(&payload)
-        {
-            trusted = self.trust_domains.get(&domain);
-            named = Some(domain.into());
-        }
-        *issuer_name = trusted.map(|trusted| trusted.issuer.name.as_str());
-        if trusted.is_some_and(|trusted| !trusted.issuer.algorithms.contains(&header.algorithm)) {
-            return Err(VerifyError::Algorithm);
-        }
-        header.check(trusted.map_or(TokenKind::IdToken, |trusted| trusted.issuer.kind))?;
-        let no_issuer =
-            ClaimsError { claim: "iss", fault: "is not there exactly once, as a string" };
-        let named = named.ok_or(VerifyError::Claims(no_issuer))?;
-        let unknown = || VerifyError::IssuerUnknown { found: named.into_owned() };
-        let trusted = trusted.ok_or_else(unknown)?;
-
-        let key_generation = trusted.verify_signature(token, &header).await?;
+        let reading = Reading::of(token)?;
+        let named = self.named(&reading.payload);
+        let issuer = named.issuer().map(|issuer| &**issuer);
+        *issuer_name = issuer.map(|issuer| issuer.name.as_str());
+        reading.check_header(issuer)?;
+        let trusted = named.known()?;
+        let key_generation = trusted.verify_signature(token, &reading.header).await?;
+        let claims = trusted.claims(&reading.payload)?;
         let issuer = Arc::clone(&trusted.issuer);
-        let usual_issuer = match issuer.kind {
-            TokenKind::IdToken => None,
-            TokenKind::JwtSvid => Some(issuer.url.as_str()),
-        };
-        let claims = Claims::parse_of(&payload, usual_issuer).map_err(VerifyError::Claims)?;
         times::check(&claims, &issuer, self.clock.unix_seconds())?;
         let audience = self.audience(&claims, &issuer)?.to_owned();
         Ok(VerifiedToken { issuer, audience, claims, fingerprint, key_generation })
+    }
+
+    /// The issuer that `iss` names, byte for byte; else the trust domain in `sub`.
+    pub(super) fn named(&self, payload: &[u8]) -> Named<'_> {
+        let name = claims::unverified_issuer(payload).map(Cow::into_owned);
+        let trusted = name.as_ref().and_then(|name| self.issuers.get(name));
+        match (trusted, self.named_trust_domain(payload)) {
+            (None, Some(domain)) => {
+                Named { trusted: self.trust_domains.get(&domain), name: Some(domain) }
+            }
+            (trusted, _) => Named { name, trusted },
+        }
     }
 
     /// The trust domain in `sub`, as an issuer is named, if any is configured.
@@ -337,7 +313,11 @@ impl Verifier {
 
     /// The one audience of ours; a token that names others beside it could be replayed there, and
     /// theirs here, so it is refused unless the issuer is allowed to.
-    fn audience<'a>(&self, claims: &'a Claims, issuer: &Issuer) -> Result<&'a str, VerifyError> {
+    pub(super) fn audience<'a>(
+        &self,
+        claims: &'a Claims,
+        issuer: &Issuer,
+    ) -> Result<&'a str, VerifyError> {
         let ours = |audience: &&String| self.audiences.contains(*audience);
         let mut found = claims.audience.iter().filter(ours);
         match (found.next(), found.next()) {

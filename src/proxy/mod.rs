@@ -46,6 +46,7 @@ pub use listener::Listener;
 pub use places::{Place, Places};
 pub use serving::Serving;
 pub use spec::{Bind, ListenerSpec};
+pub use target::check_target;
 pub use tls::{TlsFiles, TlsFilesError};
 pub use token_door::{Issues, TokenDoor};
 

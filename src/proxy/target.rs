@@ -92,6 +92,11 @@ impl Target {
     }
 }
 
+/// Whether a path with its query would be taken, for whoever wants to know without sending it.
+pub fn check_target(raw: &str) -> Result<(), Code> {
+    Target::judge(raw).map(drop)
+}
+
 /// True if every reader sees the same segments in a path.
 fn is_safe_path(path: &str) -> bool {
     if path.contains(['\\', ';']) || !has_sound_escapes(path) {

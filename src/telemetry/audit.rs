@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use super::code::Code;
+use super::decisions::{Decisions, Kind};
 use super::escape::{json_line, plain, timestamp, word};
 use super::logging::{Format, pretty_start};
 use super::outcomes::{AccessTokenResult, Door};
@@ -129,12 +130,13 @@ pub struct AuditLog {
     sink: Sink,
     format: Format,
     clock: Arc<dyn Clock>,
+    decisions: Arc<Decisions>,
 }
 
 impl AuditLog {
     /// A log that writes to `sink`; each line bears the time of `clock` at which it is written.
     pub fn new(sink: Sink, format: Format, clock: Arc<dyn Clock>) -> Self {
-        Self { audited: Audited::All, sink, format, clock }
+        Self { audited: Audited::All, sink, format, clock, decisions: Arc::default() }
     }
 
     /// The same log, of these requests only.
@@ -142,6 +144,11 @@ impl AuditLog {
     pub fn of(mut self, audited: Audited) -> Self {
         self.audited = audited;
         self
+    }
+
+    /// The last lines, whatever the form in which they are written.
+    pub fn decisions(&self) -> Arc<Decisions> {
+        Arc::clone(&self.decisions)
     }
 
     /// Returns when there is room for the lines of further requests.
@@ -154,15 +161,17 @@ impl AuditLog {
         if self.audited == Audited::Refusals && record.code.is_none() {
             return;
         }
-        let time = timestamp(self.clock.now());
-        self.sink.line(&match self.format {
-            Format::Json => json(&time, record),
-            Format::Pretty { colour } => {
-                let level =
-                    if record.is_ok() { tracing::Level::INFO } else { tracing::Level::WARN };
-                pretty(pretty_start(&time, level, colour), record)
-            }
-        });
+        let now = self.clock.now();
+        let time = timestamp(now);
+        let line = json(&time, record);
+        if let Format::Pretty { colour } = self.format {
+            let level = if record.is_ok() { tracing::Level::INFO } else { tracing::Level::WARN };
+            self.sink.line(&pretty(pretty_start(&time, level, colour), record));
+        } else {
+            self.sink.line(&line);
+        }
+        let kind = if record.is_ok() { Kind::Other } else { Kind::Refusal };
+        self.decisions.keep(kind, &record.request_id, now, line);
     }
 }
 

@@ -40,6 +40,20 @@ pub(super) fn plain(text: &str) -> String {
     shown
 }
 
+/// `text` for people, whole: hostile characters are escaped, nothing is cut.
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_hostile(character) {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+
+    shown
+}
+
 /// `text` for people, as the value of a field: as it is when it is one plain word, else quoted as
 /// in JSON, so that it can't look like a second field.
 pub(super) fn word(text: &str) -> String {
@@ -65,7 +79,7 @@ pub(super) fn timestamp(time: SystemTime) -> String {
 
 /// Control characters (C0, DEL, C1), the line separators that some viewers break lines at, and the
 /// marks that reverse the direction of the text after them.
-fn is_hostile(character: char) -> bool {
+pub fn is_hostile(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -11,6 +11,7 @@
 
 mod audit;
 mod code;
+mod decisions;
 mod escape;
 mod logging;
 mod metrics;
@@ -28,6 +29,8 @@ use std::iter;
 
 pub use audit::{AuditLog, AuditRecord, Audited, Missed};
 pub use code::Code;
+pub use decisions::Decisions;
+pub use escape::{escaped, is_hostile};
 pub use logging::{Format, Level, UnknownLevel, subscriber};
 pub use metrics::{InFlight, Labels, Metrics, OpenConnection};
 pub use outcomes::{

@@ -12,12 +12,14 @@ mod condition;
 mod glob;
 pub mod presets;
 mod rule;
+mod trial;
 
 use std::collections::HashMap;
 
 pub use condition::{Condition, Test};
 pub use glob::{Glob, GlobError};
 pub use rule::Rule;
+pub use trial::{Exclusion, Trial};
 
 use crate::identity::VerifiedToken;
 use crate::limits;
@@ -57,10 +59,8 @@ impl<G> Policy<G> {
         service_account: Option<&str>,
     ) -> Result<&Rule<G>, Denial> {
         let mut missed = Vec::new();
-        for rule in self.candidates(token) {
-            if service_account.is_some_and(|named| named != rule.service_account) {
-                continue;
-            }
+        let candidates = self.candidates(token.issuer_name(), token.audience());
+        for rule in candidates.filter(|rule| rule.is_for(service_account)) {
             match rule.first_miss(|address| token.claim(address)) {
                 None => return Ok(rule),
                 Some(miss) if missed.len() < limits::LOGGED_MISSES => missed.push(miss),
@@ -70,9 +70,10 @@ impl<G> Policy<G> {
         Err(Denial { missed })
     }
 
-    fn candidates(&self, token: &VerifiedToken) -> impl Iterator<Item = &Rule<G>> {
-        let of_issuer = self.candidates.get(token.issuer_name());
-        let positions = of_issuer.and_then(|by_audience| by_audience.get(token.audience()));
+    /// The rules that may be tried on a token of this issuer for this audience.
+    fn candidates(&self, issuer: &str, audience: &str) -> impl Iterator<Item = &Rule<G>> {
+        let of_issuer = self.candidates.get(issuer);
+        let positions = of_issuer.and_then(|by_audience| by_audience.get(audience));
         positions.into_iter().flatten().filter_map(|at| self.rules.get(*at))
     }
 

@@ -22,19 +22,36 @@ pub struct Rule<G> {
 }
 
 impl<G> Rule<G> {
+    /// Whether it may be tried when the caller names this account, or none.
+    pub(super) fn is_for(&self, service_account: Option<&str>) -> bool {
+        service_account.is_none_or(|named| named == self.service_account)
+    }
+
     /// The first condition that does not hold for the claims that `claim` finds. It is for the
     /// operator: it goes to the log, never to the caller.
     pub fn first_miss<'a>(
         &self,
         claim: impl Fn(&ClaimAddress) -> Option<&'a Json>,
     ) -> Option<Missed> {
-        let failed = self.conditions.iter().find(|condition| !condition.holds(&claim))?;
-        let actual = claim(&failed.claim).map_or_else(|| "nothing".to_owned(), Json::to_string);
-        Some(Missed {
-            rule: self.name.clone(),
-            claim: failed.claim.to_string(),
-            expected: failed.test.to_string(),
-            actual,
+        self.misses(claim).next()
+    }
+
+    /// Every condition that does not hold, in order.
+    pub fn misses<'a>(
+        &self,
+        claim: impl Fn(&ClaimAddress) -> Option<&'a Json>,
+    ) -> impl Iterator<Item = Missed> {
+        self.conditions.iter().filter_map(move |condition| {
+            if condition.holds(&claim) {
+                return None;
+            }
+            let actual = claim(&condition.claim);
+            Some(Missed {
+                rule: self.name.clone(),
+                claim: condition.claim.to_string(),
+                expected: condition.test.to_string(),
+                actual: actual.map_or_else(|| "nothing".to_owned(), Json::to_string),
+            })
         })
     }
 }

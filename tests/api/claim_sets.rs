@@ -28,7 +28,7 @@ const BEFORE_THE_RULES: [(&str, &str); 7] = [
 ];
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/claims");
-const RULES: &str = include_str!("../fixtures/acme.yaml");
+pub(crate) const RULES: &str = include_str!("../fixtures/acme.yaml");
 
 #[tokio::test]
 async fn careful_rules_accept_and_refuse_what_they_should() {
@@ -160,7 +160,7 @@ async fn acme(name: &str) -> (World, Vec<Rule<Arc<Grant>>>) {
 }
 
 /// One key for each algorithm that occurs.
-fn keys() -> [SigningKey; 3] {
+pub(crate) fn keys() -> [SigningKey; 3] {
     [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384].map(SigningKey::shared)
 }
 
@@ -182,7 +182,7 @@ fn token(world: &World, fixture: &Value, mut payload: Value) -> String {
 }
 
 /// Every file, by its name.
-fn fixtures() -> BTreeMap<String, Value> {
+pub(crate) fn fixtures() -> BTreeMap<String, Value> {
     let files = std::fs::read_dir(FIXTURES).unwrap().map(|file| file.unwrap().path());
     let read = |path: std::path::PathBuf| {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();

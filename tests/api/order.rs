@@ -9,7 +9,7 @@ use crate::tokens::{decoded, parts};
 use crate::world::World;
 
 /// The faults in the order of the checks, each with its answer.
-const FAULTS: [(Fault, u16, &str); 10] = [
+pub(crate) const FAULTS: [(Fault, u16, &str); 10] = [
     (Fault::Form, 401, "token_malformed"),
     (Fault::Algorithm, 401, "algorithm_refused"),
     (Fault::Header, 401, "token_header_refused"),
@@ -23,7 +23,7 @@ const FAULTS: [(Fault, u16, &str); 10] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(crate) enum Fault {
     Form,
     Algorithm,
     Header,
@@ -94,7 +94,7 @@ async fn every_fault_of_form_comes_before_the_algorithm() {
 }
 
 /// The default job with these faults.
-fn token_with(world: &World, faults: &[Fault]) -> String {
+pub(crate) fn token_with(world: &World, faults: &[Fault]) -> String {
     let mut header = Map::new();
     header.insert("alg".to_owned(), "RS256".into());
     header.insert("kid".to_owned(), "ci-1".into());

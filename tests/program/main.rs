@@ -13,8 +13,11 @@ mod world;
 
 mod commands;
 mod execs;
+mod explains;
 mod identities;
+mod lives;
 mod reloads;
+mod rule_tests;
 mod serves;
 mod signals;
 mod transfers;

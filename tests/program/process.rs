@@ -1,6 +1,6 @@
 //! The program, started, watched and ended.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -29,6 +29,26 @@ pub(crate) struct Folder(PathBuf);
 /// Runs a command to its end, without any environment but this.
 pub(crate) fn run(arguments: &[&str], environment: &[(&str, &str)], folder: &Path) -> Ended {
     let output = command(arguments, environment, folder).output().unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// The same, with something on its stdin.
+pub(crate) fn run_fed(
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    text: &str,
+    folder: &Path,
+) -> Ended {
+    let mut command = command(arguments, environment, folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // It may have ended before it has read everything.
+    let _ = child.stdin.take().unwrap().write_all(text.as_bytes());
+    let output = child.wait_with_output().unwrap();
     Ended {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

@@ -21,7 +21,8 @@ pub(crate) struct World {
     pub(crate) job: String,
     pub(crate) config: String,
     pub(crate) folder: Folder,
-    _issuer: Issuer,
+    issuer: Issuer,
+    account: String,
 }
 
 impl World {
@@ -49,13 +50,28 @@ impl World {
         let process = Process::start(&["serve", "--config", &config], folder.path());
         let [address, admin] = until("it says where it serves", async || serving(&process)).await;
         let job = issuer.mint(&issuer.claims("job", &account.id));
-        let world = Self { octopus, process, address, admin, job, config, folder, _issuer: issuer };
+        let world = Self {
+            octopus,
+            process,
+            address,
+            admin,
+            job,
+            config,
+            folder,
+            issuer,
+            account: account.id,
+        };
         until("it is ready", async || {
             let ready = get(world.admin, "/readyz").await?;
             (ready.status() == 200).then_some(())
         })
         .await;
         world
+    }
+
+    /// A token of another job for the same account.
+    pub(crate) fn mint(&self, subject: &str) -> String {
+        self.issuer.mint(&self.issuer.claims(subject, &self.account))
     }
 
     /// A request of the job.

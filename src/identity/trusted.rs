@@ -1,0 +1,99 @@
+//! What a token says before it is believed, and the issuer that it names with the keys that may
+//! make it believed. Shared by whoever verifies and whoever inspects.
+
+use std::sync::Arc;
+
+use super::claims::{Claims, ClaimsError};
+use super::header::Header;
+use super::id_token::IdToken;
+use super::issuer::{Issuer, TokenKind};
+use super::json::Json;
+use super::jwks::Key;
+use super::key_store::KeyStore;
+use super::verifier::VerifyError;
+
+/// An issuer with its keys.
+#[derive(Debug)]
+pub(super) struct Trusted {
+    pub(super) issuer: Arc<Issuer>,
+    pub(super) keys: Arc<KeyStore>,
+}
+
+/// A token's parts, decoded and believed by nobody.
+pub(super) struct Reading {
+    pub(super) header: Header,
+    pub(super) payload: Vec<u8>,
+}
+
+impl Reading {
+    /// Both parts are decoded first: a fault of form comes before the algorithm.
+    pub(super) fn of(token: &IdToken) -> Result<Self, VerifyError> {
+        let header = token.header_json().ok_or(VerifyError::Malformed)?;
+        let payload = token.payload_json().ok_or(VerifyError::Malformed)?;
+        Ok(Self { header: Header::parse(&header)?, payload })
+    }
+
+    /// Judges the header, the algorithm first: by the list of the issuer, if that is known.
+    pub(super) fn check_header(&self, issuer: Option<&Issuer>) -> Result<(), VerifyError> {
+        if issuer.is_some_and(|issuer| !issuer.algorithms.contains(&self.header.algorithm)) {
+            return Err(VerifyError::Algorithm);
+        }
+        self.header.check(issuer.map_or(TokenKind::IdToken, |issuer| issuer.kind))
+    }
+}
+
+/// The issuer that a payload names, which nobody verified.
+pub(super) struct Named<'a> {
+    pub(super) name: Option<String>,
+    pub(super) trusted: Option<&'a Trusted>,
+}
+
+impl<'a> Named<'a> {
+    pub(super) fn issuer(&self) -> Option<&'a Arc<Issuer>> {
+        self.trusted.map(|trusted| &trusted.issuer)
+    }
+
+    /// The issuer, if it is among ours.
+    pub(super) fn known(self) -> Result<&'a Trusted, VerifyError> {
+        let no_issuer =
+            ClaimsError { claim: "iss", fault: "is not there exactly once, as a string" };
+        let found = self.name.ok_or(VerifyError::Claims(no_issuer))?;
+        self.trusted.ok_or(VerifyError::IssuerUnknown { found })
+    }
+}
+
+impl Trusted {
+    /// Reads the claims of one of its tokens.
+    pub(super) fn claims(&self, payload: &[u8]) -> Result<Claims, VerifyError> {
+        let usual_issuer = match self.issuer.kind {
+            TokenKind::IdToken => None,
+            TokenKind::JwtSvid => Some(self.issuer.url.as_str()),
+        };
+        let payload = Json::parse(payload).unwrap_or(Json::Null);
+        Claims::read(payload, usual_issuer).map_err(VerifyError::Claims)
+    }
+
+    /// Checks the signature; gives the generation of the key set that it holds with.
+    pub(super) async fn verify_signature(
+        &self,
+        token: &IdToken,
+        header: &Header,
+    ) -> Result<u64, VerifyError> {
+        let (input, signature) = token.signed().ok_or(VerifyError::Malformed)?;
+        let key_id = header.key_id.as_deref();
+        let check =
+            |key: &Key, generation| (key.verifies(header.algorithm, input, signature), generation);
+        let (holds, generation) = self.keys.with_key(key_id, header.algorithm, check).await?;
+        if holds {
+            return Ok(generation);
+        }
+        // Jenkins gives a new key the id of the old one.
+        if self.keys.replaced_after_mismatch(generation).await {
+            let (holds, generation) = self.keys.with_key(key_id, header.algorithm, check).await?;
+            if holds {
+                return Ok(generation);
+            }
+        }
+        Err(VerifyError::Signature)
+    }
+}

@@ -1,0 +1,151 @@
+//! The last decisions, for whoever asks a running broker what became of a request.
+//!
+//! What is kept is the line of the log, which has been escaped, cut and freed of secrets already;
+//! it is moved here, not copied. Refusals are kept apart from what was let through, so that a busy
+//! hour of successes does not push out the one refusal that somebody asks about.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::limits;
+
+/// The last refusals, and the last of the other requests.
+#[derive(Debug, Default)]
+pub struct Decisions {
+    refusals: Mutex<Ring>,
+    others: Mutex<Ring>,
+}
+
+/// One of the two kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Refusal,
+    Other,
+}
+
+/// The newest at the end.
+#[derive(Debug, Default)]
+struct Ring {
+    decisions: VecDeque<Decision>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Decision {
+    request_id: Box<str>,
+    at: SystemTime,
+    line: Box<str>,
+}
+
+impl Decisions {
+    /// Keeps the line of a request that has ended. The oldest of its kind give way.
+    pub(super) fn keep(&self, kind: Kind, request_id: &str, at: SystemTime, line: String) {
+        let decision = Decision { request_id: request_id.into(), at, line: line.into() };
+        let (ring, bytes_max) = match kind {
+            Kind::Refusal => (&self.refusals, limits::REFUSAL_BYTES),
+            Kind::Other => (&self.others, limits::DECISION_BYTES),
+        };
+        lock(ring).push(decision, bytes_max);
+    }
+
+    /// The lines of the requests with this id, as JSON objects, the newest first. Callers choose
+    /// their ids, so there may be several.
+    pub fn of(&self, request_id: &str) -> Vec<String> {
+        let mut found: Vec<(SystemTime, String)> = Vec::new();
+        for ring in [&self.refusals, &self.others] {
+            let ring = lock(ring);
+            let newest_first = ring.decisions.iter().rev();
+            let same = newest_first.filter(|decision| *decision.request_id == *request_id);
+            let same = same.take(limits::DECISIONS_SHOWN);
+            found.extend(same.map(|decision| (decision.at, decision.line.to_string())));
+        }
+        // Stable: within one kind and moment the newest stays first.
+        found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        found.truncate(limits::DECISIONS_SHOWN);
+        found.into_iter().map(|(_, line)| line).collect()
+    }
+}
+
+impl Ring {
+    fn push(&mut self, decision: Decision, bytes_max: usize) {
+        self.bytes += decision.size();
+        self.decisions.push_back(decision);
+        while self.decisions.len() > limits::DECISIONS || self.bytes > bytes_max {
+            let Some(oldest) = self.decisions.pop_front() else { break };
+            self.bytes -= oldest.size();
+        }
+    }
+}
+
+impl Decision {
+    const fn size(&self) -> usize {
+        self.request_id.len() + self.line.len()
+    }
+}
+
+fn lock(ring: &Mutex<Ring>) -> MutexGuard<'_, Ring> {
+    ring.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    fn keep(decisions: &Decisions, kind: Kind, id: &str, second: u64, line: &str) {
+        decisions.keep(kind, id, UNIX_EPOCH + Duration::from_secs(second), line.to_owned());
+    }
+
+    #[test]
+    fn the_newest_of_an_id_comes_first_whatever_its_kind() {
+        let decisions = Decisions::default();
+        keep(&decisions, Kind::Other, "a", 1, "first");
+        keep(&decisions, Kind::Refusal, "a", 2, "second");
+        keep(&decisions, Kind::Other, "a", 3, "third");
+        keep(&decisions, Kind::Other, "b", 4, "other");
+
+        assert_eq!(decisions.of("a"), ["third", "second", "first"]);
+        assert_eq!(decisions.of("c"), [""; 0]);
+    }
+
+    #[test]
+    fn successes_do_not_push_out_refusals() {
+        let decisions = Decisions::default();
+        keep(&decisions, Kind::Refusal, "refused", 0, "why");
+        for number in 0..5_000 {
+            keep(&decisions, Kind::Other, &number.to_string(), number, "ok");
+        }
+
+        assert_eq!(decisions.of("refused"), ["why"]);
+        assert_eq!(decisions.of("3999"), [""; 0], "the oldest give way");
+        assert_eq!(decisions.of("4000"), ["ok"]);
+    }
+
+    #[test]
+    fn long_lines_are_bounded_in_bytes_together() {
+        let decisions = Decisions::default();
+        let long = "x".repeat(limits::REFUSAL_BYTES / 4);
+        for id in ["a", "b", "c", "d", "e"] {
+            keep(&decisions, Kind::Refusal, id, 0, &long);
+        }
+        assert!(decisions.of("b").is_empty() && decisions.of("c").len() == 1);
+
+        let beyond = "x".repeat(limits::REFUSAL_BYTES + 1);
+        keep(&decisions, Kind::Refusal, "beyond", 1, &beyond);
+        let ring = lock(&decisions.refusals);
+        assert_eq!((ring.decisions.len(), ring.bytes), (0, 0));
+    }
+
+    #[test]
+    fn one_id_for_everything_is_answered_with_the_last_few() {
+        let decisions = Decisions::default();
+        for number in 0..100 {
+            keep(&decisions, Kind::Refusal, "same", number, &number.to_string());
+        }
+
+        let found = decisions.of("same");
+        assert_eq!((found.len(), found[0].as_str()), (limits::DECISIONS_SHOWN, "99"));
+    }
+}
