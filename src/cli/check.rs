@@ -209,3 +209,59 @@ fn paint(environment: Environment<'_>) -> fn(Severity, &str) -> String {
         format!("\u{1b}[1;{colour}m{text}\u{1b}[0m")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn finding(id: Option<&'static str>, severity: Severity) -> Finding {
+        Finding {
+            id,
+            severity,
+            file: PathBuf::from("a.yaml"),
+            line: 3,
+            column: 7,
+            path: "rules[0].name".to_owned(),
+            sentence: "is \u{1b}[31m wrong".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_line_has_place_severity_id_key_and_sentence() {
+        let plain = |_: Severity, text: &str| text.to_owned();
+        let painted = |severity: Severity, text: &str| format!("<{}>{text}</>", severity.as_str());
+
+        assert_eq!(
+            line(&finding(Some("SUB3"), Severity::Warning), plain),
+            "a.yaml:3:7: warning[SUB3]: rules[0].name: is \\u{1b}[31m wrong"
+        );
+        assert_eq!(
+            line(&finding(None, Severity::Error), painted),
+            "a.yaml:3:7: <error>error</>: rules[0].name: is \\u{1b}[31m wrong"
+        );
+    }
+
+    #[test]
+    fn the_last_line_sums_up() {
+        let report = |is_ok: bool, counts| Report {
+            file: "a.yaml".to_owned(),
+            is_ok,
+            findings: vec![finding(Some("A"), Severity::Warning), finding(None, Severity::Info)],
+            counts,
+        };
+        let last = |report: Report| {
+            let human = report.human(|_, text| text.to_owned());
+            human.lines().last().unwrap_or_default().to_owned()
+        };
+        let counts = Some([("issuers", 1), ("service_accounts", 2), ("rules", 0)]);
+
+        assert_eq!(
+            last(report(true, counts)),
+            "a.yaml: ok (1 issuer, 2 service accounts, 0 rules, 1 warning, 1 info)"
+        );
+        assert!(last(report(false, counts)).starts_with("a.yaml: not ok, for --strict takes no"));
+        assert_eq!(last(report(false, None)), "a.yaml: not ok (1 warning, 1 info)");
+    }
+}

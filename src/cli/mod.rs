@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use serde_json::json;
 
 use check::CheckFlags;
@@ -63,6 +64,13 @@ enum Command {
         /// How long, at most.
         #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
         timeout: Duration,
+    },
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Print a script that completes commands and flags in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
     },
     /// Print the version.
     Version {
@@ -151,6 +159,8 @@ pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
         },
         Command::Healthcheck(flags) => flags.check(environment),
         Command::Wait { ready, timeout } => ready.wait(timeout, environment),
+        Command::Schema => print(&format!("{:#}", config::schema())),
+        Command::Completions { shell } => completions(shell),
         Command::Version { output } => version(output),
     }
 }
@@ -165,6 +175,14 @@ impl ConfigFlag {
 fn refuse(error: &ConfigError) -> Exit {
     complain(&error.to_string());
     Exit::Configuration
+}
+
+fn completions(shell: Shell) -> Exit {
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    print(String::from_utf8_lossy(&script).trim_end())
 }
 
 fn version(output: Output) -> Exit {

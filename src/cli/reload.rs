@@ -8,6 +8,7 @@ use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
 use super::Environment;
+use super::serve::warn_of;
 use crate::app::{ReloadError, Reloader, Watch, survived};
 use crate::config::{self, Config};
 use crate::limits;
@@ -100,8 +101,12 @@ impl Follower<'_> {
             loaded = self.load();
             self.watch_what_is_named(&loaded);
         }
+        let findings =
+            loaded.as_ref().map_or_else(|_| Vec::new(), |config| config.findings.clone());
         // How it ended is in the log, in the metrics and on `/status`.
-        let _ = self.reloader.reload(loaded, self.environment).await;
+        if self.reloader.reload(loaded, self.environment).await.is_ok() {
+            warn_of(&findings);
+        }
     }
 
     fn load(&self) -> Result<Config, ReloadError> {

@@ -8,21 +8,40 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::exec::{ExecFlags, start_exit};
 use super::reload::{Origin, follow};
 use super::{Environment, Exit, complain};
 use crate::app::{App, Surroundings};
 use crate::clock::SystemClock;
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Finding, LogFormat, Severity};
 use crate::limits;
 use crate::tasks;
 use crate::telemetry::{Audited, Format, Level, Sink, error_chain, subscriber};
 
 /// Serves until SIGTERM or SIGINT, and follows the origin of its configuration.
 pub(super) fn serve(origin: Origin, config: Config, environment: Environment<'_>) -> Exit {
-    run(config, Audited::All, environment, |app| until_signalled(app, origin, environment))
+    let findings = config.findings.clone();
+    run(config, Audited::All, environment, |app| {
+        warn_of(&findings);
+        until_signalled(app, origin, environment)
+    })
+}
+
+/// What `octobroker check` warns of, for those who only look into the log.
+pub(super) fn warn_of(findings: &[Finding]) {
+    let is_warning = |finding: &&Finding| finding.severity == Severity::Warning;
+    for finding in findings.iter().filter(is_warning) {
+        warn!(
+            target: "octobroker::config",
+            id = finding.id,
+            place = finding.place(),
+            key = finding.path,
+            "{}",
+            finding.text()
+        );
+    }
 }
 
 /// Runs a command to its end. The command's own output is not to be disturbed: what is logged are

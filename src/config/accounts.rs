@@ -3,17 +3,54 @@
 use std::cell::RefCell;
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use super::expand::Environment;
+use super::lints::SEC1;
 use super::problem::Problems;
-use super::reader::{Named, Section, check_name, entries, refuse, scalar, text};
+use super::reader::{Named, Section, check_name, entries, refuse, refuse_for, scalar, text};
+use super::schema::{Form, Key, Shape, names};
 use super::secret::{self, SecretSource};
 use super::values::flag;
 use super::yaml::{Entry, Node};
 use crate::octopus::{ApiKey, ServiceAccount};
 use crate::secret::SecretFileError;
 
-/// The keys of one service account.
-pub(super) const KEYS: &[&str] = &["id", "audience", "api_key", "agent"];
+/// One service account.
+pub(super) const FORM: Form = Form::with(
+    &[
+        Key::new(
+            "id",
+            Shape::Guid,
+            "The GUID that Octopus shows on the account's page under OpenID Connect.",
+        )
+        .example("5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33"),
+        Key::new("audience", Shape::Text, "The `aud` of tokens for it; the id if not written.")
+            .example("octobroker"),
+        Key::new(
+            "api_key",
+            Shape::Form(&secret::FORM),
+            "Where its API key is, for servers and accounts without OIDC.",
+        ),
+        Key::new(
+            "agent",
+            Shape::Flag,
+            "An agent service account, by API key; it may read, no more.",
+        )
+        .default("false"),
+    ],
+    needs,
+);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
+
+fn needs() -> Value {
+    json!({
+        "anyOf": [{ "required": ["id"] }, { "required": ["api_key"] }],
+        "if": { "properties": { "agent": { "const": true } }, "required": ["agent"] },
+        "then": { "required": ["api_key"] },
+    })
+}
 
 /// The parts of a GUID, in hexadecimal digits.
 const GUID: [usize; 5] = [8, 4, 4, 4, 12];
@@ -95,8 +132,13 @@ fn api_key(node: &Node, surroundings: Surroundings<'_>, problems: &mut Problems)
             ApiKey::fixed(secret).ok_or_else(|| "is no key: it holds a line break".to_owned())
         }
         SecretSource::File(path) => {
-            let fault = |error: SecretFileError| format!("the file {} {error}", path.display());
-            ApiKey::from_file(path.clone()).map_err(fault)
+            let read = ApiKey::from_file(path.clone());
+            if let Err(error @ SecretFileError::Mode { .. }) = read {
+                let sentence = format!("the file {} {error}", path.display());
+                refuse_for(&SEC1, node, sentence, problems);
+                return None;
+            }
+            read.map_err(|error| format!("the file {} {error}", path.display()))
         }
     };
     key.map_err(|sentence| refuse(node, sentence, problems)).ok()

@@ -2,21 +2,61 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::grants;
 use super::problem::Problems;
 use super::reader::{Named, Section, items, refuse, scalar, text};
 use super::rules::configured;
+use super::schema::{Form, Key, Shape, names};
 use super::values::file;
 use super::yaml::{Node, Value};
 use crate::ambient::TokenSource;
 use crate::octopus::{Grant, ServiceAccount};
 
-/// The keys of this section.
-pub(super) const KEYS: &[&str] =
-    &["token", "service_account", "allow", "spaces", "projects", "environments"];
+/// The section.
+pub(super) const FORM: Form = Form::of(&[
+    Key::new(
+        "token",
+        Shape::AnyOf(&[Shape::Word(TokenSource::NAMES), Shape::Form(&TOKEN_FORM)]),
+        "Where the broker's own ID token comes from.",
+    )
+    .default("detect"),
+    Key::new(
+        "service_account",
+        Shape::Text,
+        "As whom the broker acts: a name under `service_accounts`.",
+    )
+    .required(),
+    grants::ALLOW,
+    grants::SPACES,
+    grants::PROJECTS,
+    grants::ENVIRONMENTS,
+]);
 
-/// The keys of `token`, where it is no word.
-pub(super) const TOKEN_KEYS: &[&str] = &["file", "env", "command"];
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
+
+/// `token`, where it is no word.
+pub(super) const TOKEN_FORM: Form = Form::with(
+    &[
+        Key::new("file", Shape::Text, "A file with the token; read again when it changes."),
+        Key::new("env", Shape::Text, "The environment variable with the token."),
+        Key::new(
+            "command",
+            Shape::List(&Shape::Text),
+            "A command that prints the token: the program and its arguments.",
+        ),
+    ],
+    needs,
+);
+
+pub(super) const TOKEN_KEYS: &[&str] = &names::<{ TOKEN_FORM.keys.len() }>(TOKEN_FORM.keys);
+
+fn needs() -> serde_json::Value {
+    json!({
+        "oneOf": [{ "required": ["file"] }, { "required": ["env"] }, { "required": ["command"] }],
+    })
+}
 
 /// Who the broker is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -77,8 +77,8 @@ pub(super) fn tests(node: &Node, claim: OfClaim<'_>, problems: &mut Problems) ->
             None
         }
         Value::List(_) => {
-            let sentence = "a list of accepted values is written `one_of: [...]`, what an array \
-                            must hold `contains: [...]`";
+            let sentence = "must be one value, not a list; a list of accepted values is written \
+                            `one_of: [...]`, what an array must hold `contains: [...]`";
             problems.add(&node.place, sentence);
             None
         }
@@ -103,10 +103,44 @@ fn test(claim: OfClaim<'_>, operator: &Entry, problems: &mut Problems) -> Option
             one_or_more(node, problems, pattern).map(Test::Glob)
         }
         other => {
-            problems.add(&operator.place, unknown("operator", other, OPERATORS));
+            problems.add(&operator.place, no_operator(claim.name, other));
             None
         }
     }
+}
+
+/// What other systems call their operators, and what is written here.
+const FOREIGN: &[(&[&str], &str)] = &[
+    (
+        &["regex", "regexp", "matches", "match", "pattern", "like"],
+        "there are no regular expressions; write `glob: refs/heads/*`, with * inside a segment and \
+         ** across segments, or `one_of: [main, develop]`",
+    ),
+    (
+        &["prefix", "starts_with", "startswith"],
+        "write `glob: refs/heads/**` with what it begins with",
+    ),
+    (&["equals", "eq", "is", "exact"], "write the value itself, without an operator"),
+    (&["in", "any_of", "anyof", "values"], "write `one_of: [main, develop]`"),
+    (&["not", "not_equals", "ne", "not_in"], "write `not_one_of: [fork]`"),
+    (&["exists", "present", "missing"], "write what it must be, or `absent: true`"),
+];
+
+fn no_operator(claim: &str, word: &str) -> String {
+    let lower = word.to_ascii_lowercase();
+    if let Some((_, advice)) = FOREIGN.iter().find(|(words, _)| words.contains(&lower.as_str())) {
+        return format!("is no operator; {advice}");
+    }
+    let sentence = unknown("operator", word, OPERATORS);
+    if sentence.contains("did you mean") {
+        return sentence;
+    }
+    let step = |name: &str| name.replace('~', "~0").replace('/', "~1");
+    let pointer = match claim.strip_prefix('/') {
+        Some(_) => format!("{claim}/{}", step(word)),
+        None => format!("/{}/{}", step(claim), step(word)),
+    };
+    format!("{sentence}; a claim inside a claim is written as a JSON Pointer, here `{pointer}:`")
 }
 
 /// The values of a list. A single one is written without an operator.
@@ -136,6 +170,10 @@ fn value(node: &Node, problems: &mut Problems) -> Option<String> {
     }
     let scalar = scalar(node, problems)?;
     let fault = match (scalar.style, kind(&scalar.text)) {
+        (Style::Plain, Kind::Doubtful) if is_padded(&scalar.text) => Some(
+            "begins with a zero, which other readers of YAML drop, or take for octal; quote it if the \
+             text is meant, else leave the zeros out",
+        ),
         (Style::Quoted | Style::Expanded, _) | (_, Kind::Text | Kind::Canonical) => None,
         (Style::Plain, Kind::Fraction) => Some(
             "is a number with a fraction, which no claim equals; quote it if the text is meant",
@@ -150,6 +188,10 @@ fn value(node: &Node, problems: &mut Problems) -> Option<String> {
         return None;
     }
     Some(scalar.text.clone())
+}
+
+fn is_padded(text: &str) -> bool {
+    text.starts_with('0') && text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn nothing() -> &'static str {

@@ -1,6 +1,7 @@
 //! What the token of a rule must say: the operator's conditions, in fields of the provider or under
 //! `claims:`, and what the provider's preset adds to them.
 
+use super::lints::NEG1;
 use super::problem::Problems;
 use super::reader::Section;
 use super::yaml::{Entry, Place};
@@ -67,7 +68,7 @@ fn check_positive(conditions: &[Condition], place: &Place, problems: &mut Proble
             "says only who may not, so everybody else's token would match; write also what the \
              token must say, such as `repository_id: \"812345678\"`"
         };
-        problems.add(place, sentence);
+        problems.add_lint(&NEG1, place, sentence);
     }
     is_positive
 }

@@ -5,6 +5,7 @@ use http::Method;
 
 use super::problem::Problems;
 use super::reader::{Section, items, refuse, text, unknown};
+use super::schema::{Form, Key, Shape, names as key_names};
 use super::values::word;
 use super::yaml::{Node, Scalar, Value};
 use crate::limits;
@@ -12,8 +13,39 @@ use crate::octopus::{
     CallPattern, Capabilities, Capability, Grant, Names, Narrowing, ServiceAccount,
 };
 
-/// The keys of one call in `allow`.
-pub(super) const CALL_KEYS: &[&str] = &["method", "path"];
+/// One call in `allow`.
+pub(super) const CALL_FORM: Form = Form::of(&[
+    Key::new("method", Shape::Word(&METHODS), "GET stands for HEAD and OPTIONS too.").required(),
+    Key::new(
+        "path",
+        Shape::Text,
+        "`*` is one segment, `**` at the end any number; `/api/*/…` is any space.",
+    )
+    .required()
+    .example("/api/*/channels"),
+]);
+
+pub(super) const CALL_KEYS: &[&str] = &key_names::<{ CALL_FORM.keys.len() }>(CALL_FORM.keys);
+
+pub(super) const ALLOW: Key = Key::new(
+    "allow",
+    Shape::List(&Shape::AnyOf(&[Shape::Words(capabilities), Shape::Form(&CALL_FORM)])),
+    "What may be done; an agent's account may read, unless it says more.",
+)
+.default("[everything]");
+
+pub(super) const SPACES: Key =
+    Key::new("spaces", Shape::List(&Shape::Text), "Only in these: ids, slugs or names.");
+
+pub(super) const PROJECTS: Key =
+    Key::new("projects", Shape::List(&Shape::Text), "Only these: ids, slugs or names.");
+
+pub(super) const ENVIRONMENTS: Key =
+    Key::new("environments", Shape::List(&Shape::Text), "Only these: ids, slugs or names.");
+
+fn capabilities() -> Vec<&'static str> {
+    Capability::ALL.into_iter().map(Capability::as_str).collect()
+}
 
 /// The methods of a call; GET stands for HEAD and OPTIONS too.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

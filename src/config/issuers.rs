@@ -6,10 +6,12 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::lints::ISS1;
 use super::nearest::suggestion;
 use super::problem::Problems;
 use super::providers;
 use super::reader::{Named, Section, check_name, entries, items, refuse, scalar, shown};
+use super::schema::{Form, Key, Shape, names, presets, words};
 use super::tls::roots;
 use super::values::{duration, file, word};
 use super::web::{self, Query};
@@ -17,28 +19,74 @@ use super::yaml::{Entry, Node, Place, Value};
 use crate::identity::{Algorithm, Issuer, KeySet, KeySource, TokenKind};
 use crate::limits;
 use crate::telemetry::error_chain;
-use crate::trust::presets::Preset;
+use crate::trust::presets::{ALL, Preset};
 
-/// The keys of one issuer.
-pub(super) const KEYS: &[&str] = &[
-    "provider",
-    "url",
-    "algorithms",
-    "jwks_url",
-    "jwks_file",
-    "jwks_token",
-    "ca_file",
-    "trust_domain",
-    "max_token_lifetime",
-    "max_token_age",
-    "extra_audiences",
-];
+/// One issuer.
+pub(super) const FORM: Form = Form::with(
+    &[
+        Key::new("provider", Shape::Words(provider_names), "Whose tokens it signs.").required(),
+        Key::new(
+            "url",
+            Shape::Url,
+            "The `iss` of its tokens, byte for byte; a slash at its end counts.",
+        ),
+        Key::new("algorithms", Shape::List(&Shape::Words(algorithm_names)), "What it signs with.")
+            .example("[\"RS256\"]"),
+        Key::new("jwks_url", Shape::Url, "Where its keys are; else its discovery document says."),
+        Key::new(
+            "jwks_file",
+            Shape::Text,
+            "A file with its keys: no network, and no rotation either.",
+        ),
+        Key::new(
+            "jwks_token",
+            Shape::Form(&TOKEN_FORM),
+            "A token to ask for the keys with, as a cluster wants it.",
+        ),
+        Key::new(
+            "ca_file",
+            Shape::Text,
+            "A file with CA certificates for reading its keys, in addition to the system's.",
+        ),
+        Key::new("trust_domain", Shape::Text, "The trust domain of SPIFFE, such as acme.example."),
+        Key::new("max_token_lifetime", Shape::Duration, "Longest accepted `exp` - `iat`."),
+        Key::new("max_token_age", Shape::Duration, "Longest accepted now - `iat`.").example("15m"),
+        Key::new(
+            "extra_audiences",
+            Shape::Word(&AUDIENCES_WORDS),
+            "Whether tokens may name audiences beside ours.",
+        )
+        .default("refuse"),
+    ],
+    presets::of_issuers,
+);
 
-/// The keys of `jwks_token`.
-const TOKEN_KEYS: &[&str] = &["file"];
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
+
+/// The section `jwks_token`.
+const TOKEN_FORM: Form = Form::of(&[Key::new(
+    "file",
+    Shape::Text,
+    "A file with the token; read again when it changes.",
+)
+.required()]);
+
+const TOKEN_KEYS: &[&str] = &names::<{ TOKEN_FORM.keys.len() }>(TOKEN_FORM.keys);
 
 /// A year of 365.25 days: Kubernetes hands out such tokens, nobody longer ones.
 const AGES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(31_557_600);
+
+const AUDIENCES: [(&str, bool); 2] = [("allow", true), ("refuse", false)];
+
+const AUDIENCES_WORDS: [&str; 2] = words(&AUDIENCES);
+
+fn provider_names() -> Vec<&'static str> {
+    ALL.iter().map(|preset| preset.name).collect()
+}
+
+fn algorithm_names() -> Vec<&'static str> {
+    Algorithm::ALL.map(Algorithm::as_str).to_vec()
+}
 
 /// Reads the section.
 pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Named<Issuer> {
@@ -74,9 +122,8 @@ fn issuer<'a>(
     let default_age = preset.and_then(|preset| preset.max_token_age);
     let max_token_age =
         section.value("max_token_age").map_or(default_age, |node| duration(node, AGES, problems));
-    let extra_audiences = section
-        .value("extra_audiences")
-        .and_then(|node| word(node, &[("allow", true), ("refuse", false)], problems));
+    let extra_audiences =
+        section.value("extra_audiences").and_then(|node| word(node, &AUDIENCES, problems));
     let tls_roots = roots(section.value("ca_file"), folder, problems);
     let algorithms = algorithms(&section, preset, problems);
     let kind = preset.map_or(TokenKind::IdToken, |preset| preset.kind);
@@ -250,6 +297,6 @@ fn check_twin(issuer: &Issuer, others: &[Issuer], place: &Place, problems: &mut 
             "is the URL of {}{slash}; write one issuer, with the URL as its tokens have it",
             twin.name
         );
-        problems.add(place, sentence);
+        problems.add_lint(&ISS1, place, sentence);
     }
 }

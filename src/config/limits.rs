@@ -6,26 +6,53 @@ use std::time::Duration;
 
 use super::problem::Problems;
 use super::reader::{Section, refuse};
+use super::schema::{Form, Key, Shape, names};
 use super::values::{duration, number, set, size};
 use super::yaml::Node;
 use crate::limits::Limits;
 
-/// The keys of this section.
-pub(super) const KEYS: &[&str] = &[
-    "id_token_size",
-    "head_size",
-    "headers",
-    "head_timeout",
-    "keep_alive_timeout",
-    "connections",
-    "concurrent_requests",
-    "verified_tokens",
-    "access_tokens",
-    "stand_ins",
-    "exchange_timeout",
-    "rate_limit_wait",
-    "drain",
-];
+/// The section.
+pub(super) const FORM: Form = Form::of(&[
+    Key::new("id_token_size", Shape::Size, "Longest ID token.").default("16KiB"),
+    Key::new("head_size", Shape::Size, "Longest request head: request line and all headers.")
+        .default("64KiB"),
+    Key::new("headers", whole(&HEADERS), "Most header lines.").default("100"),
+    Key::new(
+        "head_timeout",
+        Shape::Duration,
+        "For a whole head; a new connection must begin one within it.",
+    )
+    .default("10s"),
+    Key::new(
+        "keep_alive_timeout",
+        Shape::Duration,
+        "A connection without a request is closed after this.",
+    )
+    .default("60s"),
+    Key::new("connections", whole(&COUNT), "Most client connections.").default("10000"),
+    Key::new(
+        "concurrent_requests",
+        whole(&COUNT),
+        "Most requests at once; one more gets 503 `overloaded`.",
+    )
+    .default("2000"),
+    Key::new("verified_tokens", whole(&COUNT), "Most verified ID tokens remembered.")
+        .default("100000"),
+    Key::new("access_tokens", whole(&COUNT), "Most access tokens remembered.").default("10000"),
+    Key::new("stand_ins", whole(&COUNT), "Most stand-ins that are live; one more login gets 503.")
+        .default("10000"),
+    Key::new("exchange_timeout", Shape::Duration, "For one token exchange.").default("10s"),
+    Key::new(
+        "rate_limit_wait",
+        Shape::Duration,
+        "For a turn when Octopus's rate limit is spent; then its 429 is passed on.",
+    )
+    .default("30s"),
+    Key::new("drain", Shape::Duration, "For running requests to end after a stop was asked for.")
+        .default("30s"),
+]);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
 
 const ID_TOKEN_SIZE: RangeInclusive<u64> = 256..=64 << 10;
 
@@ -45,6 +72,10 @@ const LONG_WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration:
 
 /// 0s: a request whose turn has not come goes at once, and gets the 429.
 const PATIENCE: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(5 * 60);
+
+const fn whole(range: &RangeInclusive<u64>) -> Shape {
+    Shape::Number(*range.start(), *range.end())
+}
 
 /// Reads the section.
 pub(super) fn read(node: Option<&Node>, problems: &mut Problems) -> Limits {

@@ -7,18 +7,61 @@ use url::Host;
 
 use super::problem::Problems;
 use super::reader::{Section, items, refuse, scalar, text};
+use super::schema::{Form, Key, Shape, names};
 use super::tls;
 use super::values::flag;
 use super::web::{self, Query};
 use super::yaml::{Node, Value};
 use crate::proxy::{Bind, ListenerSpec};
 
-/// The keys of one listener.
-pub(super) const KEYS: &[&str] =
-    &["bind", "tls", "mode", "ambient", "hosts", "public_url", "plaintext"];
+/// One listener.
+pub(super) const FORM: Form = Form::of(&[
+        Key::new(
+            "bind",
+            Shape::Text,
+            "An IP address and a port, or unix: and the path of a socket.",
+        ).required().example("127.0.0.1:8484"),
+        Key::new(
+            "tls",
+            Shape::Form(&tls::FORM),
+            "TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1.",
+        ),
+        Key::new(
+            "mode",
+            Shape::Mode,
+            "Who may connect to a Unix socket: three octal digits, in quotes.",
+        ).default("\"0600\""),
+        Key::new(
+            "ambient",
+            Shape::Flag,
+            "A request without credential acts as the broker itself; on loopback and Unix sockets alone.",
+        ).default("false"),
+        Key::new(
+            "hosts",
+            Shape::List(&Shape::Text),
+            "Names by which a loopback listener may be asked, beside localhost.",
+        ).example("[\"broker.internal\"]"),
+        Key::new(
+            "public_url",
+            Shape::Url,
+            "How callers know it, if not by their Host.",
+        ),
+        Key::new(
+            "plaintext",
+            Shape::Flag,
+            "Other machines may reach it without TLS.",
+        ).default("false"),
+]);
 
-/// The keys of `admin`.
-pub(super) const ADMIN_KEYS: &[&str] = &["bind"];
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
+
+/// The section `admin`.
+pub(super) const ADMIN_FORM: Form =
+    Form::of(&[
+        Key::new("bind", Shape::Text, "An IP address and a port.").default("127.0.0.1:9484")
+    ]);
+
+pub(super) const ADMIN_KEYS: &[&str] = &names::<{ ADMIN_FORM.keys.len() }>(ADMIN_FORM.keys);
 
 /// Where API requests are taken if no listener is written down.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8484);

@@ -6,12 +6,15 @@ use std::io::Read;
 use std::path::Path;
 
 use aws_lc_rs::digest;
+use serde_json::{Value, json};
 
 use super::accounts::Surroundings;
 use super::expand::{Environment, expand};
+use super::lints::{self, Scene, take_out_secrets, warn_of_writers};
 use super::problem::{ConfigError, Problems};
 use super::reader::{Named, Section};
 use super::rules::Parties;
+use super::schema::{Form, Key, Shape, names};
 use super::yaml::{self, Node};
 use super::{
     Config, accounts, ambient, issuers, limits, listeners, log, octopus, rules, token_door,
@@ -19,30 +22,72 @@ use super::{
 use crate::hex::hex;
 use crate::limits::CONFIG_BYTES;
 
-/// The keys at the top.
-pub(super) const KEYS: &[&str] = &[
-    "octopus",
-    "listeners",
-    "admin",
-    "issuers",
-    "service_accounts",
-    "rules",
-    "ambient",
-    "token_door",
-    "limits",
-    "log",
-];
+/// The file.
+pub(super) const FORM: Form = Form::with(
+    &[
+        Key::new("octopus", Shape::Form(&octopus::FORM), "The Octopus server.").required(),
+        Key::new(
+            "listeners",
+            Shape::List(&Shape::Form(&listeners::FORM)),
+            "Where API requests are taken.",
+        ),
+        Key::new(
+            "admin",
+            Shape::Form(&listeners::ADMIN_FORM),
+            "Where /metrics, /livez, /readyz and /status are.",
+        ),
+        Key::new(
+            "issuers",
+            Shape::Named(&Shape::Form(&issuers::FORM)),
+            "Whose ID tokens are believed, by names of yours; a token of anybody else is refused unread.",
+        ),
+        Key::new(
+            "service_accounts",
+            Shape::Named(&Shape::Form(&accounts::FORM)),
+            "Whom workloads act as, by names of yours.",
+        )
+        .required(),
+        Key::new(
+            "rules",
+            Shape::List(&Shape::Form(&rules::FORM)),
+            "Who may act as whom; tried in this order, the first whose conditions all hold decides.",
+        ),
+        Key::new(
+            "ambient",
+            Shape::Form(&ambient::FORM),
+            "The broker's own identity, for a sidecar; it makes issuers and rules optional.",
+        ),
+        Key::new(
+            "token_door",
+            Shape::Form(&token_door::FORM),
+            "The exchange door: logins that speak to the broker as to Octopus.",
+        ),
+        Key::new("limits", Shape::Form(&limits::FORM), "Bounds."),
+        Key::new("log", Shape::Form(&log::FORM), "The log, on stderr."),
+    ],
+    needs,
+);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
+
+/// A broker that only lends its own identity needs neither issuers nor rules.
+fn needs() -> Value {
+    json!({ "anyOf": [{ "required": ["ambient"] }, { "required": ["issuers", "rules"] }] })
+}
 
 /// Reads and builds the configuration of a file.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
     let mut bytes = Vec::new();
-    let file = File::open(path);
-    let read = file.and_then(|file| file.take(CONFIG_BYTES as u64 + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
+    let mut problems = Problems::new(path);
+    let taken = File::open(path).and_then(|file| {
+        warn_of_writers(path, &file.metadata()?, &mut problems);
+        file.take(CONFIG_BYTES as u64 + 1).read_to_end(&mut bytes)
+    });
+    if let Err(error) = taken {
         return Err(ConfigError::whole_file(path, format!("can't be read: {error}")));
     }
     match String::from_utf8(bytes) {
-        Ok(text) => parse(&text, path, environment),
+        Ok(text) => read(&text, path, environment, problems),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let before = error.as_bytes().iter().take(good);
@@ -56,12 +101,21 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigE
 /// Builds the configuration of a text that stands in the file `path`; the files that it names are
 /// looked for beside that one.
 pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    read(text, path, environment, Problems::new(path))
+}
+
+fn read(
+    text: &str,
+    path: &Path,
+    environment: Environment<'_>,
+    mut problems: Problems,
+) -> Result<Config, ConfigError> {
     if text.len() > CONFIG_BYTES {
         let sentence = format!("has more than {CONFIG_BYTES} bytes; no configuration needs that");
         return Err(ConfigError::whole_file(path, sentence));
     }
-    let mut problems = Problems::new(path);
     let built = yaml::read(text, &mut problems).and_then(|mut root| {
+        take_out_secrets(&mut root, &mut problems);
         expand(&mut root, environment, &mut problems);
         let secret_variables = RefCell::default();
         let surroundings = Surroundings {
@@ -109,6 +163,15 @@ fn build(
     let token_door = token_door::read(section.value("token_door"), problems);
     let limits = limits::read(section.value("limits"), problems);
     let log = log::read(section.value("log"), problems);
+
+    let scene = Scene {
+        root,
+        issuers: &issuers.built,
+        accounts: &accounts.built,
+        rules: &rules,
+        ambient: ambient.as_ref(),
+    };
+    lints::run(&scene, problems);
 
     Some(Config {
         upstream: upstream?,

@@ -2,12 +2,23 @@
 
 use super::problem::Problems;
 use super::reader::Section;
+use super::schema::{Form, Key, Shape, names, words};
 use super::values::{set, word};
 use super::yaml::Node;
 use crate::telemetry::Level;
 
-/// The keys of this section.
-pub(super) const KEYS: &[&str] = &["format", "level"];
+/// The section.
+pub(super) const FORM: Form = Form::of(&[
+    Key::new(
+        "format",
+        Shape::Word(&FORMAT_WORDS),
+        "Else pretty on a terminal, json everywhere else.",
+    ),
+    Key::new("level", Shape::Word(&LEVEL_WORDS), "The least grave events that are logged.")
+        .default("info"),
+]);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
 
 /// How the program logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +43,9 @@ impl Default for LogConfig {
         Self { format: None, level: Level::Info }
     }
 }
+
+const FORMAT_WORDS: [&str; 2] = words(&FORMATS);
+const LEVEL_WORDS: [&str; 5] = words(&LEVELS);
 
 const FORMATS: [(&str, LogFormat); 2] = [("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
 

@@ -39,6 +39,7 @@ mod reader;
 mod reading;
 mod rule_tests;
 mod rules;
+mod schema;
 mod secret;
 mod tls;
 mod token_door;
@@ -63,6 +64,7 @@ pub use problem::{ConfigError, Finding, Severity};
 pub use rule_tests::{
     Expected, RuleTest, TestRequest, TestSample, claims_document, load_rule_tests, with_end,
 };
+pub use schema::schema;
 
 use crate::identity::Issuer;
 use crate::limits::Limits;

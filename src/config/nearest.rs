@@ -11,7 +11,11 @@ pub(super) fn suggestion<'a>(written: &str, words: impl IntoIterator<Item = &'a 
     }
 }
 
-fn nearest<'a>(written: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The word that was probably meant.
+pub(super) fn nearest<'a>(
+    written: &str,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let length = written.chars().count();
     if length > WORD {
         return None;

@@ -6,15 +6,35 @@ use std::time::Duration;
 
 use super::problem::Problems;
 use super::reader::{Section, refuse, text};
+use super::schema::{Form, Key, Shape, names};
 use super::tls::roots;
 use super::values::{duration, set};
 use super::web::{self, Query};
 use super::yaml::Node;
 use crate::octopus::{TokenEndpoint, Upstream};
 
-/// The keys of this section.
-pub(super) const KEYS: &[&str] =
-    &["url", "ca_file", "token_endpoint", "connect_timeout", "idle_timeout"];
+/// The section.
+pub(super) const FORM: Form = Form::of(&[
+    Key::new("url", Shape::Url, "The server's base URL, virtual directory included.")
+        .required()
+        .example("https://acme.octopus.app"),
+    Key::new("ca_file", Shape::Text, "A file with CA certificates, in addition to the system's."),
+    Key::new(
+        "token_endpoint",
+        Shape::AnyOf(&[Shape::Word(&["rebase", "published"]), Shape::Url]),
+        "Where tokens are exchanged: the published path on `url`, the published URL, or this URL.",
+    )
+    .default("rebase"),
+    Key::new("connect_timeout", Shape::Duration, "For a connection, TLS included.").default("5s"),
+    Key::new(
+        "idle_timeout",
+        Shape::Duration,
+        "Longest silence, each way; a whole transfer may take as long as it likes.",
+    )
+    .default("60s"),
+]);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
 
 const CONNECT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(5 * 60);
 

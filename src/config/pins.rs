@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::lints::{ISS4, PIN1};
 use super::problem::Problems;
 use super::reader::Section;
 use super::values::flag;
@@ -43,7 +44,9 @@ pub(super) fn check(
     let missing = choices.map(|pins| (pins.missing(conditions, tenancy), is_meant(pins.basis)));
     match missing.min_by_key(|(missing, is_meant)| (missing.len(), !is_meant)) {
         Some((missing, _)) if !missing.is_empty() => {
-            problems.add(section.place(), sentence(&missing, preset, conditions, accepts_names));
+            let lint = if tenancy == Tenancy::Shared { &ISS4 } else { &PIN1 };
+            let sentence = sentence(&missing, preset, conditions, accepts_names);
+            problems.add_lint(lint, section.place(), sentence);
             false
         }
         _ => true,

@@ -211,6 +211,8 @@ impl Problems {
         let files = self.files;
         let mut found = self.found;
         found.sort_by_key(|finding| (finding.line, finding.column));
+        // A key that is misspelt is found as unknown, and by whoever misses it.
+        found.dedup();
         let is_problem = |finding: &Finding| finding.severity == Severity::Error;
         let (problems, warnings) = found.into_iter().partition(is_problem);
         ConfigError { problems, warnings, files }

@@ -2,9 +2,10 @@
 
 use url::Url;
 
+use super::lints::{ISS1, ISS3, Lint};
 use super::nearest::suggestion;
 use super::problem::Problems;
-use super::reader::{Section, refuse, scalar, shown, text};
+use super::reader::{Section, refuse, refuse_for, scalar, shown, text};
 use super::web::{self, Query};
 use super::yaml::{Node, Place};
 use crate::http_client::is_loopback;
@@ -90,8 +91,8 @@ fn url<'a>(
         _ => section.required("url", preset.urls.advice, problems)?,
     };
     let (text, parsed) = issuer_url(node, problems)?;
-    if let Some(fault) = fault(text, &parsed, preset) {
-        refuse(node, fault, problems);
+    if let Some((lint, fault)) = fault(text, &parsed, preset) {
+        refuse_for(lint, node, fault, problems);
         return None;
     }
     Some((text, parsed, &node.place))
@@ -132,37 +133,39 @@ fn issuer_url<'a>(node: &'a Node, problems: &mut Problems) -> Option<(&'a str, U
     } else if text.contains('*') {
         "is a name and no pattern: each issuer is written out; replace the *"
     } else {
-        return web::url(node, Query::Refused, problems);
+        match web::parse(text, Query::Refused) {
+            Ok(url) => return Some((text, url)),
+            Err(fault) => fault,
+        }
     };
-    refuse(node, fault, problems);
+    refuse_for(&ISS1, node, fault, problems);
     None
 }
 
 /// Why a URL is none of the provider's. On this very machine anything may stand in for it.
-fn fault(text: &str, parsed: &Url, preset: &'static Preset) -> Option<String> {
+fn fault(text: &str, parsed: &Url, preset: &'static Preset) -> Option<(&'static Lint, String)> {
     if is_loopback(parsed) || (preset.urls.is_vendors(text) && preset.urls.fits(text)) {
         return None;
     }
     if let Some(vendor) = presets::vendor_of(text)
         && vendor.name != preset.name
     {
-        return Some(format!(
+        let sentence = format!(
             "is an issuer of {}; write `provider: {}`, which knows what its tokens prove",
             vendor.title, vendor.name
-        ));
+        );
+        return Some((&ISS3, sentence));
     }
     let slashless = text.trim_end_matches('/');
     let slashed = format!("{slashless}/");
-    if preset.urls.fits(text) {
-        None
+    let sentence = if preset.urls.fits(text) {
+        return None;
     } else if preset.urls.fits(slashless) {
-        Some(format!(
-            "has a slash at its end that the `iss` of {} has not; remove it",
-            preset.title
-        ))
+        format!("has a slash at its end that the `iss` of {} has not; remove it", preset.title)
     } else if preset.urls.fits(&slashed) {
-        Some(format!("lacks the slash at its end that the `iss` of {} has; add it", preset.title))
+        format!("lacks the slash at its end that the `iss` of {} has; add it", preset.title)
     } else {
-        Some(format!("is no issuer of {}; {}", preset.title, preset.urls.advice))
-    }
+        format!("is no issuer of {}; {}", preset.title, preset.urls.advice)
+    };
+    Some((&ISS1, sentence))
 }

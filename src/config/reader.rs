@@ -3,7 +3,8 @@
 //! A reader that finds something wrong reports it and answers `None`; its caller goes on with
 //! what else there is, so that all problems are found in one go.
 
-use super::nearest::suggestion;
+use super::lints::Lint;
+use super::nearest::{nearest, suggestion};
 use super::problem::Problems;
 use super::yaml::{Entry, Node, Place, Scalar, Style, Value};
 
@@ -64,7 +65,17 @@ impl<'a> Section<'a> {
     ) -> Option<&'a Node> {
         let value = self.value(key);
         if value.is_none() {
-            problems.add(self.place, format!("`{key}` is missing; {advice}"));
+            let is_meant = |entry: &&Entry| {
+                !self.keys.contains(&entry.key.as_str())
+                    && nearest(&entry.key, self.keys.iter().copied()) == Some(key)
+            };
+            // One that is misspelt is not missing as well.
+            match self.entries.iter().find(is_meant) {
+                Some(entry) => {
+                    problems.add(&entry.place, unknown("key", &entry.key, self.keys));
+                }
+                None => problems.add(self.place, format!("`{key}` is missing; {advice}")),
+            }
         }
         value
     }
@@ -105,7 +116,8 @@ pub(super) fn items<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a [
         }
         Value::Scalar(_) | Value::Map(_) => {
             let found = shape(&node.value);
-            problems.add(&node.place, format!("must be a list, not {found}"));
+            let sentence = format!("must be a list, not {found}; begin each entry with `- `");
+            problems.add(&node.place, sentence);
             None
         }
     }
@@ -140,13 +152,26 @@ pub(super) fn text<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a st
 
 /// Reports a scalar. In quotes, a `${NAME}` may be the cause.
 pub(super) fn refuse(node: &Node, sentence: impl Into<String>, problems: &mut Problems) {
-    let mut sentence = sentence.into();
+    problems.add(&node.place, of_quotes(node, sentence.into()));
+}
+
+/// Reports a scalar for a lint.
+pub(super) fn refuse_for(
+    lint: &'static Lint,
+    node: &Node,
+    sentence: impl Into<String>,
+    problems: &mut Problems,
+) {
+    problems.add_lint(lint, &node.place, of_quotes(node, sentence.into()));
+}
+
+fn of_quotes(node: &Node, mut sentence: String) -> String {
     if let Value::Scalar(Scalar { text, style: Style::Quoted }) = &node.value
         && text.contains("${")
     {
         sentence.push_str(" (inside quotes `${NAME}` is not expanded)");
     }
-    problems.add(&node.place, sentence);
+    sentence
 }
 
 /// How a text may be shown in a problem: not if it came from the environment.

@@ -4,28 +4,53 @@ use std::sync::Arc;
 
 use super::conditions;
 use super::grants;
+use super::lints::AUD1;
 use super::nearest::suggestion;
 use super::problem::Problems;
 use super::reader::{Named, Section, check_name, items, refuse, text};
-use super::yaml::{Node, Value};
+use super::schema::presets::of_rules;
+use super::schema::{Form, Key, Shape, names};
+use super::yaml::{Entry, Node, Value};
 use crate::identity::Issuer;
 use crate::limits;
 use crate::octopus::{Grant, ServiceAccount};
 use crate::trust::Rule;
 
-/// The keys of one rule.
-pub(super) const KEYS: &[&str] = &[
-    "name",
-    "issuer",
-    "audience",
-    "claims",
-    "accept_recyclable_names",
-    "service_account",
-    "allow",
-    "spaces",
-    "projects",
-    "environments",
-];
+/// One rule.
+pub(super) const FORM: Form = Form::with(
+    &[
+        Key::new("name", Shape::Name, "Shown in logs and metrics.")
+            .required()
+            .example("web-production"),
+        Key::new("issuer", Shape::Text, "Whose tokens: a name under `issuers`.").required(),
+        Key::new(
+            "audience",
+            Shape::Text,
+            "The `aud` of its tokens, for a service account with neither id nor audience.",
+        ),
+        Key::new(
+            "claims",
+            Shape::Claims,
+            "What the token must say; all must hold, and a missing claim never does.",
+        )
+        .example("{\"repository_id\": 812345678}"),
+        Key::new("service_account", Shape::Text, "As whom: a name under `service_accounts`.")
+            .required(),
+        Key::new(
+            "accept_recyclable_names",
+            Shape::Flag,
+            "Names are enough, though somebody else may take them one day.",
+        )
+        .default("false"),
+        grants::ALLOW,
+        grants::SPACES,
+        grants::PROJECTS,
+        grants::ENVIRONMENTS,
+    ],
+    of_rules,
+);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
 
 /// What a rule may name.
 pub(super) struct Parties<'a> {
@@ -71,16 +96,17 @@ fn rule<'a>(
     problems: &mut Problems,
 ) -> Option<Rule<Arc<Grant>>> {
     let (section, others) = Section::open_with_others(node, KEYS, problems)?;
+    check_claims(&section, &others, problems);
     let name = name(&section, names, problems);
-    let advice = "write the name of one under `issuers:`";
+    let advice = advice("issuer", &parties.issuers.names);
     let issuer = section
-        .required("issuer", advice, problems)
+        .required("issuer", &advice, problems)
         .and_then(|node| configured(node, &parties.issuers.names, "issuers", problems));
     let built = parties.issuers.built.iter().find(|built| Some(built.name.as_str()) == issuer);
     let conditions = conditions::read(&section, &others, built, problems);
-    let advice = "write the name of one under `service_accounts:`";
+    let advice = self::advice("service_account", &parties.accounts.names);
     let account = section
-        .required("service_account", advice, problems)
+        .required("service_account", &advice, problems)
         .and_then(|node| configured(node, &parties.accounts.names, "service_accounts", problems))?;
     // One that could not be built was reported where it stands.
     let account = parties.accounts.built.iter().find(|built| built.name == account)?;
@@ -98,6 +124,24 @@ fn rule<'a>(
     })
 }
 
+/// Claims that stand in the column of `claims:` itself are fields, and perhaps not meant so.
+fn check_claims(section: &Section<'_>, others: &[&Entry], problems: &mut Problems) {
+    let claims = section.value("claims");
+    if let Some(node) =
+        claims.filter(|node| matches!(node.value, Value::Null) && !others.is_empty())
+    {
+        let sentence = "has no value; what belongs to it is indented deeper; remove it if the keys \
+                        below are fields of the rule";
+        problems.add(&node.place, sentence);
+    }
+}
+
+/// What to write where a name is missing.
+fn advice(key: &str, names: &[String]) -> String {
+    let example = names.first().map(|name| format!(", such as `{key}: {name}`"));
+    format!("write the name of one under `{key}s:`{}", example.unwrap_or_default())
+}
+
 /// The audience of tokens for the rule: its own, or its service account's.
 fn audience(
     section: &Section<'_>,
@@ -108,7 +152,8 @@ fn audience(
         if account.audience.is_none() {
             let advice = "the service account has neither id nor audience, so write which `aud` \
                           tokens must have, such as `audience: octobroker`";
-            section.required("audience", advice, problems);
+            let sentence = format!("`audience` is missing; {advice}");
+            problems.add_lint(&AUD1, section.place(), sentence);
         }
         return account.audience.clone();
     };
@@ -153,6 +198,10 @@ pub(super) fn configured<'a>(
     section: &str,
     problems: &mut Problems,
 ) -> Option<&'a str> {
+    if let Value::List(_) = node.value {
+        problems.add(&node.place, "must be one name, not a list; write a rule for each");
+        return None;
+    }
     let name = text(node, problems)?;
     if names.iter().any(|configured| configured == name) {
         return Some(name);
@@ -163,7 +212,9 @@ pub(super) fn configured<'a>(
         let near = suggestion(name, names.clone());
         let list: Vec<&str> = names.take(10).collect();
         let known = if near.is_empty() { format!("; known are {}", list.join(", ")) } else { near };
-        refuse(node, format!("is not one of those under `{section}:`{known}"), problems);
+        let is_id = name.len() == 36 && name.matches('-').count() == 4;
+        let id = if is_id { ", for it is an id, and a name is meant" } else { "" };
+        refuse(node, format!("is not one of those under `{section}:`{id}{known}"), problems);
     }
     None
 }

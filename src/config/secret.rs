@@ -2,15 +2,36 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::accounts::Surroundings;
 use super::problem::Problems;
 use super::reader::{Section, refuse, text};
+use super::schema::{Form, Key, Shape, names};
 use super::values::file;
 use super::yaml::{Node, Value};
 use crate::secret::Secret;
 
-/// The keys of one secret.
-pub(super) const KEYS: &[&str] = &["file", "env"];
+/// One secret.
+pub(super) const FORM: Form = Form::with(
+    &[
+        Key::new(
+            "file",
+            Shape::Text,
+            "A file with the secret, mode 0600 or 0440; read again when it changes.",
+        )
+        .example("/run/secrets/octopus-key"),
+        Key::new("env", Shape::Text, "The environment variable with the secret.")
+            .example("OCTOPUS_KEY"),
+    ],
+    needs,
+);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
+
+fn needs() -> serde_json::Value {
+    json!({ "oneOf": [{ "required": ["file"] }, { "required": ["env"] }] })
+}
 
 /// Where a secret is.
 pub(super) enum SecretSource {

@@ -4,14 +4,30 @@ use std::path::Path;
 
 use super::problem::Problems;
 use super::reader::{Section, refuse};
+use super::schema::{Form, Key, Shape, names};
 use super::values::file;
 use super::yaml::Node;
 use crate::http_client::TlsRoots;
 use crate::proxy::{TlsFiles, TlsFilesError};
 use crate::telemetry::error_chain;
 
-/// The keys of `tls` of a listener.
-pub(super) const KEYS: &[&str] = &["cert_file", "key_file", "client_ca_file"];
+/// `tls` of a listener.
+pub(super) const FORM: Form = Form::of(&[
+    Key::new(
+        "cert_file",
+        Shape::Text,
+        "The certificate, then those of the CAs between, in PEM form; read again when it changes.",
+    )
+    .required(),
+    Key::new("key_file", Shape::Text, "The certificate's private key in PEM form.").required(),
+    Key::new(
+        "client_ca_file",
+        Shape::Text,
+        "Only callers with a certificate of this CA get a connection.",
+    ),
+]);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
 
 /// The system's roots, and those of the file if one is named. `None` if it can't be used.
 pub(super) fn roots(

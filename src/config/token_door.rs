@@ -5,12 +5,30 @@ use std::time::Duration;
 
 use super::problem::Problems;
 use super::reader::Section;
+use super::schema::{Form, Key, Shape, names, words};
 use super::values::{duration, set, word};
 use super::yaml::Node;
 use crate::proxy::{Issues, TokenDoor};
 
-/// The keys of this section.
-pub(super) const KEYS: &[&str] = &["issues", "stand_in_lifetime"];
+/// The section.
+pub(super) const FORM: Form = Form::of(&[
+    Key::new(
+        "issues",
+        Shape::Word(&ISSUES_WORDS),
+        "What a login gets: a key worth nothing at Octopus, or Octopus's access token.",
+    )
+    .default("stand-in"),
+    Key::new(
+        "stand_in_lifetime",
+        Shape::Duration,
+        "Longest life of a stand-in; most end with their access token.",
+    )
+    .default("12h"),
+]);
+
+pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
+
+const ISSUES_WORDS: [&str; 2] = words(&ISSUES);
 
 const ISSUES: [(&str, Issues); 2] =
     [("stand-in", Issues::StandIn), ("access-token", Issues::AccessToken)];

@@ -133,10 +133,7 @@ fn fault(error: &Error, line: Option<&str>) -> String {
                 .to_owned()
         }
         Error::AliasError { error, .. } => fault(error, line),
-        Error::UnknownAnchor { .. } => {
-            "no value above carries this anchor; quote the value if the star is meant as a star"
-                .to_owned()
-        }
+        Error::UnknownAnchor { .. } => STAR.to_owned(),
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             "the alias stands inside the value that it names; write the value out".to_owned()
         }
@@ -150,19 +147,31 @@ fn fault(error: &Error, line: Option<&str>) -> String {
     }
 }
 
+/// A star at the beginning of a plain value names an anchor (YAML 1.2.2 7.1).
+const STAR: &str = "a value that begins with a star names an anchor, and no value above carries this \
+                    one; write the star in quotes, as in `glob: \"*-prod\"`";
+
 fn syntax_fault(error: &Error, line: &str) -> String {
     let message = error.to_string();
     let message = message.split_once(" at line ").map_or(message.as_str(), |(what, _)| what);
     let says = |phrase: &str| message.contains(phrase);
+    if says("anchor or alias") {
+        return STAR.to_owned();
+    }
     let advice = if says("recursion limit") {
         "no configuration is that deep"
-    } else if says("tabs") {
+    } else if says("tab") {
         "indent with spaces"
     } else if line.contains("${") {
         "inside `{ }` and `[ ]` YAML can't hold a plain `${NAME}`, so write that on lines of its own"
     } else if says("unclosed") {
         "close it"
-    } else if says("mapping values") || says("':'") || says("unexpected character") {
+    } else if says("'-' indicator") {
+        "the keys of one entry begin in the same column, that of its first key behind the `- `"
+    } else if says("mapping values") {
+        "quote the value if the colon belongs to it; else this line is indented deeper than the one \
+         above it, and keys of one map begin in the same column"
+    } else if says("':'") || says("unexpected character") {
         "quote the value if the character belongs to it, else look at the indentation"
     } else {
         "look at the indentation, the brackets and the line above"

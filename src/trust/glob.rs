@@ -35,7 +35,7 @@ pub enum GlobError {
 
 /// What the next character must be, and whether more of the kind may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Literal(char),
     InSegment { repeats: bool },
     Any,
@@ -71,32 +71,55 @@ impl Glob {
     /// Whether the whole text matches. Walks all readings of the pattern side by side, so that no
     /// text can make it go back: at most one visit per character and step.
     pub fn matches(&self, text: &str) -> bool {
-        // `reached[n]`: the text so far can be read as the first n steps.
-        let mut reached = vec![false; self.steps.len() + 1];
+        let mut reached = self.start();
         let mut next = reached.clone();
-        if let Some(start) = reached.first_mut() {
-            *start = true;
-        }
         for character in text.chars() {
-            next.fill(false);
-            let mut is_alive = false;
-            for (at, step) in self.steps.iter().enumerate() {
-                let before = reached.get(at) == Some(&true);
-                // A repeating step that has matched once may match again.
-                let again = step.repeats() && reached.get(at + 1) == Some(&true);
-                if (before || again) && self.accepts(*step, character) {
-                    if let Some(slot) = next.get_mut(at + 1) {
-                        *slot = true;
-                    }
-                    is_alive = true;
-                }
-            }
-            if !is_alive {
+            if !self.advance(&reached, character, &mut next) {
                 return false;
             }
             std::mem::swap(&mut reached, &mut next);
         }
+        Self::is_end(&reached)
+    }
+
+    /// Before any text. `reached[n]`: the text so far can be read as the first n steps.
+    pub(super) fn start(&self) -> Vec<bool> {
+        let mut reached = vec![false; self.steps.len() + 1];
+        if let Some(start) = reached.first_mut() {
+            *start = true;
+        }
+        reached
+    }
+
+    /// What is reached with one character more; false if nothing.
+    pub(super) fn advance(&self, reached: &[bool], character: char, next: &mut [bool]) -> bool {
+        next.fill(false);
+        let mut is_alive = false;
+        for (at, step) in self.steps.iter().enumerate() {
+            let before = reached.get(at) == Some(&true);
+            // A repeating step that has matched once may match again.
+            let again = step.repeats() && reached.get(at + 1) == Some(&true);
+            if (before || again) && self.accepts(*step, character) {
+                if let Some(slot) = next.get_mut(at + 1) {
+                    *slot = true;
+                }
+                is_alive = true;
+            }
+        }
+        is_alive
+    }
+
+    /// Whether the text so far can be read as the whole pattern.
+    pub(super) fn is_end(reached: &[bool]) -> bool {
         reached.last() == Some(&true)
+    }
+
+    pub(super) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    pub(super) const fn separators(&self) -> &'static str {
+        self.separators
     }
 
     /// As written.

@@ -9,7 +9,9 @@
 //! `octopus`'s matter. What is known of each provider of tokens is data, in `presets`.
 
 mod condition;
+mod cover;
 mod glob;
+mod implication;
 pub mod presets;
 mod rule;
 mod trial;

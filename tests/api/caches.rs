@@ -49,7 +49,7 @@ async fn with_two_accounts() -> (World, ServiceAccount) {
     world.octopus.add_identity(&other, &world.issuer.url(), "*", None);
     let mut settings = crate::world::Settings::of(&world);
     settings.service_accounts.extend([format!("\ntooling-bot: {{ id: {} }}", other.id)]);
-    let claims = "claims: { sub: { glob: 'job-*' } }";
+    let claims = "claims: { sub: { one_of: [job-1, job-2, 'job-1 ', job-3] } }";
     settings.rules = format!(
         "{{ name: web, issuer: ci, service_account: release-bot, {claims} }}\n\
          {{ name: tools, issuer: ci, service_account: tooling-bot, {claims} }}"

@@ -106,6 +106,23 @@ fn the_configuration_is_looked_for_where_it_is_said_to_be() {
 }
 
 #[test]
+fn the_schema_and_completions_are_results() {
+    let folder = Folder::new("scripts");
+
+    let schema = run(&["schema"], &[], folder.path());
+    assert_eq!((schema.code, schema.stderr.as_str()), (Some(0), ""), "{schema:?}");
+    assert_eq!(json(&schema)["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = run(&["completions", shell], &[], folder.path());
+        assert_eq!((script.code, script.stderr.as_str()), (Some(0), ""), "{script:?}");
+        for word in ["octobroker", "healthcheck", "strict"] {
+            assert!(script.stdout.contains(word), "{shell}: {word}");
+        }
+    }
+    assert_eq!(run(&["completions", "tcsh"], &[], folder.path()).code, Some(2));
+}
+
+#[test]
 fn a_health_check_of_nothing_ends_with_7() {
     let folder = Folder::new("health");
 

@@ -11,6 +11,7 @@
 mod process;
 mod world;
 
+mod checks;
 mod commands;
 mod execs;
 mod explains;

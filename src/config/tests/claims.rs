@@ -85,7 +85,7 @@ fn a_condition_is_a_value_or_operators() {
     refused(
         "a: {regex: b}",
         "8: rules[0].claims.a.regex",
-        "unknown operator; known here are one_of",
+        "is no operator; there are no regular expressions; write `glob:",
     );
     refused("a: {namespace: b}", "8: rules[0].claims.a.namespace", "unknown operator");
     refused("'': b", "4: rules[0].claims.\"\"", "is no claim: write a name, or a JSON Pointer");
@@ -117,12 +117,8 @@ fn operators_take_their_own_shapes() {
     refused("a: {glob: ''}", "14: rules[0].claims.a.glob", "the pattern is empty; write one");
     refused("a: {glob: 'b\\'}", "14: rules[0].claims.a.glob", "escapes nothing; write \\\\");
     refused("a: {glob: b***}", "14: rules[0].claims.a.glob", "more than two stars");
-    refused("a: {glob: '**'}", "14: error[SUB2]: rules[0].claims.a.glob", "matches everything");
-    refused(
-        "a: {glob: ['b*', '*']}",
-        "21: error[SUB2]: rules[0].claims.a.glob[1]",
-        "matches everything",
-    );
+    refused("a: {glob: '**'}", "14: rules[0].claims.a.glob", "matches everything");
+    refused("a: {glob: ['b*', '*']}", "21: rules[0].claims.a.glob[1]", "matches everything");
     refused(
         &format!("a: {{glob: '{}'}}", "x".repeat(513)),
         "14: rules[0].claims.a.glob",
@@ -163,9 +159,9 @@ fn a_colon_ends_a_segment_in_subjects_only() {
     use crate::trust::Test;
 
     let matches = |claim: &str| {
-        let condition = sound(&rule(&format!("{claim}: {{glob: 'a*'}}"))).rules.remove(0);
+        let condition = sound(&rule(&format!("{claim}: {{glob: 'a/*'}}"))).rules.remove(0);
         match &condition.conditions[1].test {
-            Test::Glob(globs) => globs[0].matches("ab:c"),
+            Test::Glob(globs) => globs[0].matches("a/b:c"),
             other => panic!("{other}"),
         }
     };

@@ -18,7 +18,7 @@ fn what_is_no_yaml_is_one_problem() {
         ("a: \u{1}x", "1:4", "is not YAML: unexpected character"),
         ("a: {b: ${X}}", "1:9", "can't hold a plain `${NAME}`"),
         ("a: 1\n---\nb: 2", "3:1", "a second document starts here"),
-        ("a: *nope", "1:4", "no value above carries this anchor"),
+        ("a: *nope", "1:4", "no value above carries this one; write the star in quotes"),
         ("a: &a\n  b: *a", "2:6", "stands inside the value that it names"),
         ("a: !foo x", "1:9", "tags are not taken"),
         ("? [a, b]\n: x", "1:3", "a key must be one text"),

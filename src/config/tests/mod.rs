@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ambient;
+mod breakages;
 mod claims;
 mod denials;
 mod document;
@@ -11,15 +12,17 @@ mod files;
 mod grants;
 mod issuers;
 mod limits;
+mod lints;
 mod listeners;
 mod octopus;
+mod provider_lints;
 mod providers;
 mod rules;
 mod whole;
 
 use std::path::Path;
 
-use super::{Config, ConfigError, parse};
+use super::{Config, ConfigError, Finding, parse};
 
 /// Good sections, to stand behind the one that a test is about.
 const GOOD: [(&str, &str); 4] = [
@@ -53,16 +56,32 @@ fn sound(sections: &str) -> Config {
     config(sections).unwrap_or_else(|error| panic!("{sections}\n{error}"))
 }
 
+/// `ID line:column key` of everything that is found, errors included, in the order of the file.
+fn found_in(config: &Result<Config, ConfigError>) -> Vec<String> {
+    let mut findings = match config {
+        Ok(config) => config.findings.clone(),
+        Err(error) => [error.problems(), error.warnings()].concat(),
+    };
+    findings.sort_by_key(|finding| (finding.line, finding.column));
+    let shown = |finding: &Finding| {
+        let id = finding.id.unwrap_or("-");
+        format!("{id} {}:{} {}", finding.line, finding.column, finding.path)
+    };
+    findings.iter().map(shown).collect()
+}
+
 /// Sections; `line:column: key` of the only problem; a phrase of it.
 type Row<'a> = (&'a str, &'a str, &'a str);
 
 #[track_caller]
 fn each_is_refused(rows: &[Row<'_>]) {
     for (sections, place, phrase) in rows {
-        let error = config(sections).expect_err(sections).to_string();
+        let error = config(sections).expect_err(sections);
+        let Some(problem) = error.problems().first() else { panic!("{sections}") };
+        let found = format!("{}: {}", problem.place(), problem.text());
         let expected = format!("octobroker.yaml:{place}: ");
-        assert!(error.starts_with(&expected), "{sections}\nexpected {expected}\n     got {error}");
-        assert!(error.contains(phrase), "{sections}\nexpected {phrase}\n     got {error}");
-        assert_eq!(error.lines().count(), 1, "{sections}\n{error}");
+        assert!(found.starts_with(&expected), "{sections}\nexpected {expected}\n     got {found}");
+        assert!(found.contains(phrase), "{sections}\nexpected {phrase}\n     got {found}");
+        assert_eq!(error.problems().len(), 1, "{sections}\n{error}");
     }
 }

@@ -50,7 +50,7 @@ const PINNED: &[(&str, &str, &[&str])] = &[
     ("entra", ENTRA, &["oid: a"]),
     ("entra", ENTRA, &["azp: a"]),
     ("vercel", "https://oidc.vercel.com/acme", &["owner_id: a", "project_id: b", "environment: c"]),
-    ("fly", "https://oidc.fly.io/acme", &["org_id: a", "app_id: b"]),
+    ("fly", "https://oidc.fly.io/acme", &["org_id: 11", "app_id: 22"]),
     ("env0", "", &["organizationId: a", "projectId: b"]),
     ("scalr", "", &["sub: account:acme:environment:production:workspace:shop"]),
 ];
