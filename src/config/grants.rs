@@ -32,7 +32,7 @@ pub(super) const ALLOW: Key = Key::new(
     Shape::List(&Shape::AnyOf(&[Shape::Words(capabilities), Shape::Form(&CALL_FORM)])),
     "What may be done; an agent's account may read, unless it says more.",
 )
-.default("[everything]");
+.default("[\"everything\"]");
 
 pub(super) const SPACES: Key =
     Key::new("spaces", Shape::List(&Shape::Text), "Only in these: ids, slugs or names.");
