@@ -14,6 +14,8 @@
 // The floor: what every room stands on.
 pub mod limits;
 
+pub mod bounded_file;
+
 pub mod clock;
 
 pub mod hex;

@@ -5,6 +5,7 @@
 //! secrets, and claims only as the log has them, to whoever knows the id of a request. It needs no
 //! credential, and nothing here changes anything.
 
+mod browser;
 mod decision;
 mod status;
 
@@ -94,14 +95,22 @@ impl Admin {
 const PAGES: &str = "/livez /readyz /metrics /status /decisions/{request id}\n";
 
 async fn serve(stream: TcpStream, desk: &Desk) {
-    let service = service_fn(async |request| Ok::<_, Infallible>(desk.answer(&request)));
+    let is_local = stream.local_addr().is_ok_and(|address| address.ip().is_loopback());
+    let service = service_fn(async |request: Request<Incoming>| {
+        let refusal = browser::refusal(request.headers(), is_local);
+        Ok::<_, Infallible>(refusal.unwrap_or_else(|| desk.answer(&request)))
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::ADMIN_IDLE_TIME)
         .max_buf_size(limits::ADMIN_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
-    // A scraper that goes away is no event.
-    let _ = connection.await;
+    let mut connection = std::pin::pin!(connection);
+    // A scraper that goes away is no event. One that does not read must not keep its place.
+    if tokio::time::timeout(limits::ADMIN_CONNECTION_TIME, &mut connection).await.is_err() {
+        connection.as_mut().graceful_shutdown();
+        let _ = tokio::time::timeout(limits::ADMIN_LAST_ANSWER_TIME, connection).await;
+    }
 }
 
 impl Desk {

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit};
 use tracing::info;
 
 use crate::broker::{AccessTokens, Broker, OwnIdentity, StandIns};
 use crate::config::Config;
 use crate::identity::Verifier;
-use crate::limits::{self, Limits};
+use crate::limits::Limits;
 use crate::octopus::OctopusExchange;
 use crate::proxy::{ListenerSpec, Proxy, Recorder};
 use crate::telemetry::Labels;
@@ -35,7 +36,7 @@ impl Generation {
         recorder: &Recorder,
         earlier: Option<&Self>,
     ) -> Self {
-        config.limits.connections = connections(&config.limits);
+        config.limits = affordable(&config.limits);
         let verifier = verifier(&config, recorder);
         let exchange = exchange(&config, recorder, earlier);
         let access_tokens = access_tokens(&config, &exchange, recorder);
@@ -122,22 +123,21 @@ fn access_tokens(
     AccessTokens::new(exchange, config.limits.access_tokens, clock, metrics)
 }
 
-/// As many client connections as configured, and always below the descriptor limit: each may need
-/// a second descriptor for its connection to Octopus, and issuers, exchanges and the admin listener
-/// need some too.
-fn connections(limits: &Limits) -> usize {
-    let text = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let soft = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-    let Some(soft) = soft else {
-        return limits.connections;
-    };
-    let affordable = soft.saturating_sub(limits::DESCRIPTOR_RESERVE.min(soft / 2)) / 2;
-    let affordable = usize::try_from(affordable).unwrap_or(usize::MAX).max(1);
-    if affordable < limits.connections {
-        info!(affordable, descriptors = soft, "connections are bounded by the descriptor limit");
+/// The limits, lowered to what the process may hold.
+fn affordable(limits: &Limits) -> Limits {
+    let lowered = limits.clone().within(getrlimit(Resource::Nofile).current, memory_limit());
+    if lowered.connections < limits.connections {
+        let connections = lowered.connections;
+        info!(connections, "connections are bounded by the process's descriptors or memory");
     }
-    limits.connections.min(affordable)
+    lowered
+}
+
+/// The least of the limits on this process's memory, in bytes: its own, and its cgroup's (version 2,
+/// then 1; a container sees its own at the top).
+fn memory_limit() -> Option<u64> {
+    let own = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current);
+    let cgroup = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let cgroup = cgroup.map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
+    own.into_iter().chain(cgroup).flatten().min()
 }

@@ -41,6 +41,7 @@ pub struct App {
     admin: Admin,
     serving: Serving,
     reloader: Arc<Reloader>,
+    metrics: Arc<Metrics>,
     readiness: Readiness,
 }
 
@@ -111,12 +112,18 @@ impl App {
 
         let running = reloader.running();
         let readiness_shown = readiness.clone();
-        let desk =
-            Desk { started_at, running, readiness: readiness_shown, metrics, decisions, clock };
+        let desk = Desk {
+            started_at,
+            running,
+            readiness: readiness_shown,
+            metrics: Arc::clone(&metrics),
+            decisions,
+            clock,
+        };
         let admin = Admin::bind(admin_address, desk).await;
         let admin = admin
             .map_err(|source| StartError::Bind { address: admin_address.to_string(), source })?;
-        Ok(Self { listeners, admin, serving, reloader: Arc::new(reloader), readiness })
+        Ok(Self { listeners, admin, serving, reloader: Arc::new(reloader), metrics, readiness })
     }
 
     /// Where API requests are taken over TCP, in the order of the configuration.
@@ -127,6 +134,11 @@ impl App {
     /// The heart as it is now, for whoever runs something beside the app and reloads nothing.
     pub fn broker(&self) -> Arc<Broker> {
         Arc::clone(self.serving.now().broker())
+    }
+
+    /// All series, for whoever counts something beside the app.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
     }
 
     /// What puts another configuration in the place of this one, while the app runs.

@@ -6,6 +6,7 @@ mod exec;
 mod explain;
 mod identity;
 mod page;
+mod process_limits;
 mod ready;
 mod rehearsal;
 mod reload;

@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::exec::{ExecFlags, start_exit};
+use super::process_limits::{hide_memory, raise_descriptors, refuse_core_files};
 use super::reload::{Origin, follow};
 use super::{Environment, Exit, complain};
 use crate::app::{App, Surroundings};
@@ -18,10 +18,12 @@ use crate::clock::SystemClock;
 use crate::config::{Config, Finding, LogFormat, Severity};
 use crate::limits;
 use crate::tasks;
-use crate::telemetry::{Audited, Format, Level, Sink, error_chain, subscriber};
+use crate::telemetry::{Audited, Format, Level, Metrics, Sink, error_chain, subscriber};
 
 /// Serves until SIGTERM or SIGINT, and follows the origin of its configuration.
 pub(super) fn serve(origin: Origin, config: Config, environment: Environment<'_>) -> Exit {
+    refuse_core_files();
+    raise_descriptors(&config.limits);
     let findings = config.findings.clone();
     run(config, Audited::All, environment, |app| {
         warn_of(&findings);
@@ -61,9 +63,7 @@ fn run<W: Future<Output = Exit>>(
     environment: Environment<'_>,
     work: impl FnOnce(App) -> W,
 ) -> Exit {
-    // Another process of the same user must not read our memory or environment: the tokens and
-    // keys are there. A kernel that can't do it leaves things as they are.
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    hide_memory();
     let clock = Arc::new(SystemClock::new());
     let format = format(&config, environment);
     let sink = Sink::stderr();
@@ -71,11 +71,7 @@ fn run<W: Future<Output = Exit>>(
     let log = subscriber(format, config.log.level, sink.clone(), Arc::clone(&clock) as _);
     // Fails only if there is a subscriber already, which then serves.
     let _ = tracing::subscriber::set_global_default(log);
-    std::panic::set_hook(Box::new(|panic| {
-        // The message may hold anything; the place says enough.
-        let place = panic.location().map(ToString::to_string);
-        error!(place, "a fault of this program: a task panicked");
-    }));
+    watch_panics(None);
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -86,7 +82,10 @@ fn run<W: Future<Output = Exit>>(
     let exit = runtime.block_on(async {
         let surroundings = Surroundings { clock, sink, format, audited, environment };
         match App::bind(config, surroundings).await {
-            Ok(app) => work(app).await,
+            Ok(app) => {
+                watch_panics(Some(app.metrics()));
+                work(app).await
+            }
             Err(error) => {
                 // Nobody reads a log yet: this is for whoever typed the command, whole and plain.
                 complain(&format!("octobroker: can't start: {}", error_chain(&error)));
@@ -98,6 +97,19 @@ fn run<W: Future<Output = Exit>>(
     runtime.shutdown_timeout(Duration::from_millis(100));
     log_end.flush(limits::LOG_FLUSH);
     exit
+}
+
+/// A panic is a fault of this program: it is logged, counted as soon as somebody counts, and ends
+/// what panicked alone.
+fn watch_panics(metrics: Option<Arc<Metrics>>) {
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(metrics) = &metrics {
+            metrics.panicked();
+        }
+        // The message may hold anything; the place says enough.
+        let place = panic.location().map(ToString::to_string);
+        error!(place, "a fault of this program: a task panicked");
+    }));
 }
 
 /// As configured; else for people on a terminal, for machines everywhere else.

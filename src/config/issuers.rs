@@ -1,7 +1,6 @@
 //! `issuers:` — whose tokens are believed. A closed map: no token adds to it.
 
 use std::fs::File;
-use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,9 +16,9 @@ use super::values::{duration, file, word};
 use super::web::{self, Query};
 use super::yaml::{Entry, Node, Place, Value};
 use crate::identity::{Algorithm, Issuer, KeySet, KeySource, TokenKind};
-use crate::limits;
 use crate::telemetry::error_chain;
 use crate::trust::presets::{ALL, Preset};
+use crate::{bounded_file, limits};
 
 /// One issuer.
 pub(super) const FORM: Form = Form::with(
@@ -237,7 +236,7 @@ fn key_file(
 ) -> Option<PathBuf> {
     let path = file(node, folder, problems)?;
     problems.reads(&path);
-    let fault = match read_key_file(&path) {
+    let fault = match bounded_file::read(&path, limits::JWKS_BYTES) {
         Ok(document) => KeySet::parse_for(&document, kind).err().map(|error| error_chain(&error)),
         Err(error) => Some(error.to_string()),
     };
@@ -250,17 +249,6 @@ fn key_file(
         return None;
     }
     Some(path)
-}
-
-fn read_key_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut document = Vec::new();
-    let length = limits::JWKS_BYTES as u64 + 1;
-    File::open(path)?.take(length).read_to_end(&mut document)?;
-    if document.len() > limits::JWKS_BYTES {
-        let sentence = format!("it has more than {} bytes", limits::JWKS_BYTES);
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, sentence));
-    }
-    Ok(document)
 }
 
 /// The file with the bearer token that the issuer wants from whoever reads its keys. The one of

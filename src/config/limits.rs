@@ -16,6 +16,8 @@ pub(super) const FORM: Form = Form::of(&[
     Key::new("id_token_size", Shape::Size, "Longest ID token.").default("16KiB"),
     Key::new("head_size", Shape::Size, "Longest request head: request line and all headers.")
         .default("64KiB"),
+    Key::new("target_size", Shape::Size, "Longest target, path and query; a longer one gets 414.")
+        .default("8KiB"),
     Key::new("headers", whole(&HEADERS), "Most header lines.").default("100"),
     Key::new(
         "head_timeout",
@@ -30,6 +32,19 @@ pub(super) const FORM: Form = Form::of(&[
     )
     .default("60s"),
     Key::new("connections", whole(&COUNT), "Most client connections.").default("10000"),
+    Key::new(
+        "peer_connections",
+        whole(&COUNT),
+        "Most of one address, on listeners that other machines reach.",
+    )
+    .default("1000"),
+    Key::new(
+        "failed_authentications",
+        whole(&COUNT),
+        "Refused credentials of one address a second, likewise; then 429 `rate_limited`.",
+    )
+    .default("50"),
+    Key::new("failed_authentications_burst", whole(&COUNT), "So many at once.").default("200"),
     Key::new(
         "concurrent_requests",
         whole(&COUNT),
@@ -58,6 +73,9 @@ const ID_TOKEN_SIZE: RangeInclusive<u64> = 256..=64 << 10;
 
 /// hyper panics below 8 KiB.
 const HEAD_SIZE: RangeInclusive<u64> = 8 << 10..=1 << 20;
+
+/// An http `Uri` takes no more than 64 KiB, and the head is around it.
+const TARGET_SIZE: RangeInclusive<u64> = 1 << 10..=60 << 10;
 
 /// A header map takes no more than 32768.
 const HEADERS: RangeInclusive<u64> = 1..=1_000;
@@ -96,6 +114,7 @@ fn sizes(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
     };
     set(&mut limits.id_token_bytes, bytes("id_token_size", ID_TOKEN_SIZE));
     set(&mut limits.head_bytes, bytes("head_size", HEAD_SIZE));
+    set(&mut limits.target_bytes, bytes("target_size", TARGET_SIZE));
     if limits.id_token_bytes >= limits.head_bytes
         && let Some(node) = section.value("head_size").or(section.value("id_token_size"))
     {
@@ -109,10 +128,14 @@ fn counts(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
     let mut count = |key, range| section.value(key).and_then(|node| number(node, range, problems));
     set(&mut limits.verified_tokens, count("verified_tokens", COUNT));
     set(&mut limits.access_tokens, count("access_tokens", COUNT));
+    let mut rate = |key, range| count(key, range).and_then(|count| u32::try_from(count).ok());
+    set(&mut limits.failed_authentications, rate("failed_authentications", COUNT));
+    set(&mut limits.failed_authentications_burst, rate("failed_authentications_burst", COUNT));
     let mut small = |key, range| count(key, range).and_then(|count| usize::try_from(count).ok());
     set(&mut limits.headers, small("headers", HEADERS));
     set(&mut limits.stand_ins, small("stand_ins", COUNT));
     set(&mut limits.connections, small("connections", COUNT));
+    set(&mut limits.peer_connections, small("peer_connections", COUNT));
     set(&mut limits.concurrent_requests, small("concurrent_requests", COUNT));
 }
 

@@ -8,8 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
+
+use crate::{bounded_file, limits};
 
 /// The roots for one peer: the system's, and those of the operator's `ca_file`.
 #[derive(Clone)]
@@ -29,7 +31,7 @@ pub enum TlsError {
         path: PathBuf,
         /// What the reader says.
         #[source]
-        source: rustls::pki_types::pem::Error,
+        source: pem::Error,
     },
     /// It has no certificate that can serve as a root.
     #[error("{} holds no usable CA certificate", .path.display())]
@@ -51,7 +53,9 @@ impl TlsRoots {
         let mut roots = SYSTEM.clone();
         let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
         let mut own = Vec::new();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+        let content = bounded_file::read(path, limits::CA_FILE_BYTES);
+        let content = content.map_err(|error| unreadable(pem::Error::Io(error)))?;
+        for certificate in CertificateDer::pem_slice_iter(&content) {
             let certificate = certificate.map_err(unreadable)?;
             if roots.add(certificate.clone()).is_ok() {
                 own.push(certificate);

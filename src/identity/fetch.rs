@@ -118,7 +118,11 @@ const fn bounds(bytes: usize) -> Bounds {
 async fn read_file(path: &Path, bytes_max: usize) -> std::io::Result<Vec<u8>> {
     use tokio::io::AsyncReadExt;
 
-    let file = tokio::fs::File::open(path).await?;
+    // What was a file at the start may have become a FIFO, which must not hold anything up.
+    let file = tokio::fs::File::options().read(true).custom_flags(NONBLOCK).open(path).await?;
+    if !file.metadata().await?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
     let mut document = Vec::new();
     file.take(bytes_max as u64 + 1).read_to_end(&mut document).await?;
     if document.len() > bytes_max {
@@ -126,3 +130,6 @@ async fn read_file(path: &Path, bytes_max: usize) -> std::io::Result<Vec<u8>> {
     }
     Ok(document)
 }
+
+/// `O_NONBLOCK`
+const NONBLOCK: i32 = 0o4000;

@@ -27,6 +27,8 @@ pub struct VerifiedToken {
     fingerprint: Fingerprint,
     /// The key set that verified it.
     key_generation: u64,
+    /// Of how many usual tokens it takes the place in the cache.
+    weight: u32,
 }
 
 impl VerifiedToken {
@@ -185,6 +187,7 @@ impl Verifier {
             // Freshness is judged by our clock; idling only sweeps out what nobody asks for.
             verified: Cache::builder()
                 .max_capacity(remembered)
+                .weigher(|_, token: &Arc<VerifiedToken>| token.weight)
                 .time_to_idle(limits::VERIFIED_TOKEN_IDLE_TIME)
                 .build(),
             clock,
@@ -196,8 +199,10 @@ impl Verifier {
     /// that one had verified is forgotten: they are judged by this one's issuers and audiences.
     #[must_use]
     pub fn keeping(mut self, earlier: &Self) -> Self {
-        for (url, trusted) in &mut self.issuers {
-            let Some(before) = earlier.issuers.get(url) else { continue };
+        let ours = self.issuers.iter_mut().chain(&mut self.trust_domains);
+        for (url, trusted) in ours {
+            let before = earlier.issuers.get(url).or_else(|| earlier.trust_domains.get(url));
+            let Some(before) = before else { continue };
             if before.issuer == trusted.issuer {
                 // One object, so that what holds an issuer for long does not hold one a reload.
                 trusted.issuer = Arc::clone(&before.issuer);
@@ -213,7 +218,7 @@ impl Verifier {
     /// verifier believes, its times and the rotation of its issuer's keys aside: the issuer is what
     /// it was, the audience is still ours, and a key that was written down is still there.
     pub fn still_believes(&self, id_token: &IdToken, token: &VerifiedToken) -> bool {
-        let Some(trusted) = self.issuers.get(&token.claims.issuer) else { return false };
+        let Some(trusted) = self.trusted(token) else { return false };
         let has_pinned_key = || {
             let is_same_set = trusted.keys.generation() == Some(token.key_generation);
             is_same_set || verifies_again(id_token, &trusted.keys).unwrap_or(false)
@@ -221,6 +226,19 @@ impl Verifier {
         trusted.issuer == token.issuer
             && self.audience(&token.claims, &token.issuer) == Ok(&token.audience)
             && (!trusted.keys.is_pinned() || has_pinned_key())
+    }
+
+    /// The issuer of a token that was verified once.
+    fn trusted(&self, token: &VerifiedToken) -> Option<&Trusted> {
+        match token.issuer.kind {
+            TokenKind::IdToken => self.issuers.get(&token.claims.issuer),
+            TokenKind::JwtSvid => self.trust_domains.get(&token.issuer.url),
+        }
+    }
+
+    /// True if a token was verified before: checking it again costs next to nothing.
+    pub fn knows(&self, token: &IdToken) -> bool {
+        self.verified.contains_key(&token.fingerprint())
     }
 
     /// Checks a token. One that was verified before is believed again as long as its key set is in
@@ -251,11 +269,7 @@ impl Verifier {
         let Some(known) = self.verified.get(fingerprint) else {
             return Ok(None);
         };
-        let trusted = match known.issuer.kind {
-            TokenKind::IdToken => self.issuers.get(&known.claims.issuer),
-            TokenKind::JwtSvid => self.trust_domains.get(&known.issuer.url),
-        };
-        let in_use = trusted.and_then(|trusted| trusted.keys.generation());
+        let in_use = self.trusted(&known).and_then(|trusted| trusted.keys.generation());
         if in_use != Some(known.key_generation) {
             self.verified.invalidate(fingerprint);
             return Ok(None);
@@ -288,7 +302,9 @@ impl Verifier {
         let issuer = Arc::clone(&trusted.issuer);
         times::check(&claims, &issuer, self.clock.unix_seconds())?;
         let audience = self.audience(&claims, &issuer)?.to_owned();
-        Ok(VerifiedToken { issuer, audience, claims, fingerprint, key_generation })
+        let weight = token.expose().len().div_ceil(limits::VERIFIED_TOKEN_BYTES);
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+        Ok(VerifiedToken { issuer, audience, claims, fingerprint, key_generation, weight })
     }
 
     /// The issuer that `iss` names, byte for byte; else the trust domain in `sub`.

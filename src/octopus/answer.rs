@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::exchange::ExchangeError;
 use crate::identity::IdToken;
@@ -23,8 +24,8 @@ pub(super) struct Issued {
 struct Success {
     access_token: String,
     token_type: Option<String>,
-    #[serde(default)]
-    expires_in: serde_json::Value,
+    /// Raw, for a number that no type holds is still no reason to refuse the token.
+    expires_in: Option<Box<RawValue>>,
     error: Option<serde_json::Value>,
 }
 
@@ -85,20 +86,18 @@ fn issued(answer: &Response<Bytes>) -> Result<Issued, ExchangeError> {
     if success.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("Bearer")) {
         return malformed("has a token_type other than Bearer");
     }
-    Ok(Issued { token, life: life(&success.expires_in) })
+    Ok(Issued { token, life: life(success.expires_in.as_deref()) })
 }
 
 /// Whole seconds, never more than the bound; a short life when the server does not say.
-fn life(expires_in: &serde_json::Value) -> Duration {
-    let seconds = match expires_in {
-        serde_json::Value::Number(number) => number.as_f64(),
-        serde_json::Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            text.parse().ok()
-        }
-        _ => None,
-    };
-    match seconds {
-        Some(seconds) if seconds >= 0.0 => {
+fn life(expires_in: Option<&RawValue>) -> Duration {
+    let text = expires_in.map_or("", RawValue::get);
+    // As some mocks and proxies have it.
+    let digits = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let digits = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    // `RawValue` is JSON: what parses here is a JSON number, not `inf` or `nan`.
+    match digits.unwrap_or(text).parse::<f64>() {
+        Ok(seconds) if seconds >= 0.0 => {
             let bounded = seconds.min(limits::ACCESS_TOKEN_LIFE_MAX.as_secs_f64());
             Duration::from_secs_f64(bounded.floor())
         }
@@ -162,8 +161,11 @@ mod tests {
             ("59.9", 59),
             ("315360000", 3600),
             ("9223372036854775808", 3600),
+            ("1e400", 3600),
+            ("-1e400", 60),
             ("null", 60),
             ("-1", 60),
+            ("\"inf\"", 60),
             ("\"-1\"", 60),
             ("\"soon\"", 60),
             ("\"\"", 60),
@@ -197,7 +199,8 @@ mod tests {
             r#"{"access_token":"a","token_type":"mac"}"#,
             r#"{"access_token":"a","error":"x"}"#,
             r#"{"error":"invalid_request"}"#,
-            r#"{"access_token":"a","expires_in":1e400}"#,
+            r#"{"access_token":"a","expires_in":inf}"#,
+            r#"{"access_token":"a","expires_in":NaN}"#,
             &long,
         ];
         for body in rows {

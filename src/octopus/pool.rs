@@ -53,6 +53,7 @@ pub struct Lease {
     core: Arc<Core>,
     connection: Connection,
     progress: Arc<Progress>,
+    is_last: bool,
 }
 
 /// Why there is no answer.
@@ -128,7 +129,7 @@ impl UpstreamPool {
                 }
                 Ok(answer) => {
                     let core = Arc::clone(&self.core);
-                    return Ok((answer, Lease { core, connection, progress }));
+                    return Ok((answer, Lease { core, connection, progress, is_last: false }));
                 }
                 Err(error) => error,
             };
@@ -195,12 +196,17 @@ impl Lease {
         self.progress.bytes()
     }
 
+    /// The connection is closed once the answer is read.
+    pub fn serve_no_more(&mut self) {
+        self.is_last = true;
+    }
+
     /// Keeps the connection for the next request. Call it when the answer's body was read to its
     /// end. If the server answered before the request's body was sent, the connection is closed
     /// instead: what is left of the body must not be read as a request, and is of no use to anybody.
     pub fn put_back(self) {
-        let Self { core, connection, progress } = self;
-        if !progress.is_complete() || connection.sender.is_closed() {
+        let Self { core, connection, progress, is_last } = self;
+        if is_last || !progress.is_complete() || connection.sender.is_closed() {
             return;
         }
         let mut idle = core.lock();

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version, response};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, response,
+};
 use hyper::body::{Body, Incoming};
 
 use super::credentials::Presented;
@@ -36,6 +38,15 @@ pub(super) struct Answer {
     pub(super) head: response::Parts,
     pub(super) body: Incoming,
     pub(super) lease: Lease,
+}
+
+impl Answer {
+    /// Nothing follows on either connection: a reader who framed the request differently would
+    /// find the rest of it there.
+    pub(super) fn close_behind(&mut self) {
+        self.head.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        self.lease.serve_no_more();
+    }
 }
 
 /// What is sent, ready to be sent once more if the body is held.

@@ -3,7 +3,8 @@
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+use hyper::body::{Body, Incoming};
 
 use super::credentials::{self, Presented};
 use super::journey::Journey;
@@ -86,6 +87,10 @@ impl Proxy {
         if head.headers.len() > self.limits.headers || bytes > self.limits.head_bytes {
             return Err(Refusal::new(Code::HeadersTooLarge));
         }
+        if target > self.limits.target_bytes {
+            let refusal = Refusal::new(Code::HeadersTooLarge).answering(StatusCode::URI_TOO_LONG);
+            return Err(refusal.saying("The target of the request is too long."));
+        }
         Ok(())
     }
 
@@ -125,10 +130,44 @@ fn check_framing(head: &Parts) -> Result<(), Refusal> {
     let expects = headers.get_all(header::EXPECT).iter();
     for expectation in expects {
         if !expectation.as_bytes().eq_ignore_ascii_case(b"100-continue") {
-            return Err(Refusal::new(Code::BadRequest).closing());
+            // RFC 9110 10.1.1.
+            let refusal = Refusal::new(Code::BadRequest).answering(StatusCode::EXPECTATION_FAILED);
+            let sentence = "The request expects something else than 100-continue.";
+            return Err(refusal.saying(sentence).closing());
+        }
+    }
+    check_names_and_values(headers)
+}
+
+/// What some reader would take for a framing header, and bytes that readers decode differently:
+/// RFC 9110 5.5 lets only US-ASCII mean the same to all.
+fn check_names_and_values(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refused = |sentence| Err(Refusal::new(Code::BadRequest).saying(sentence).closing());
+    for (name, value) in headers {
+        if resembles_framing(name) {
+            return refused("A header's name could be taken for one that frames the body.");
+        }
+        if !value.as_bytes().is_ascii() {
+            return refused("A header's value holds bytes that are not US-ASCII.");
         }
     }
     Ok(())
+}
+
+/// A body of a GET or HEAD means nothing (RFC 9110 9.3.1, 9.3.2), and a server that does not expect
+/// one could take it for the next request.
+pub(super) fn has_odd_body(method: &Method, body: Option<&Incoming>) -> bool {
+    matches!(*method, Method::GET | Method::HEAD) && body.is_some_and(|body| !body.is_end_stream())
+}
+
+/// `Transfer_Encoding`, `Content--Length`: some servers map several spellings to one variable.
+fn resembles_framing(name: &HeaderName) -> bool {
+    const FRAMING: [(HeaderName, &str); 2] = [
+        (header::CONTENT_LENGTH, "contentlength"),
+        (header::TRANSFER_ENCODING, "transferencoding"),
+    ];
+    let letters = || name.as_str().bytes().filter(u8::is_ascii_alphabetic);
+    FRAMING.iter().any(|(framing, plain)| framing != name && letters().eq(plain.bytes()))
 }
 
 /// Exactly one `Host`, a host and perhaps a port; on a loopback listener a loopback name or one

@@ -46,7 +46,7 @@ impl Journey {
             request_id: trace.request_id.clone(),
             traceparent: Some(trace.traceparent.clone()),
             listener: origin.listener.clone(),
-            peer: origin.peer.clone(),
+            peer: origin.remote.clone(),
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             ..AuditRecord::default()

@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use super::certificate::Certificate;
+use super::peers::Peer;
 use super::refusal::Refusal;
 use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
@@ -82,7 +83,7 @@ impl Listener {
                 () = watcher.triggered() => return,
                 () = &mut fresh => return,
             };
-            let (stream, peer) = match accepted {
+            let (stream, remote) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, most likely: a loop without a pause would only spin.
@@ -92,8 +93,11 @@ impl Listener {
                 }
             };
             let proxy = serving.now();
-            let Some(place) = places.take(proxy.limits.connections) else {
-                debug!(listener = self.spec.name(), "connection refused: too many");
+            let peer = remote.address.filter(|_| !self.spec.is_loopback()).map(Peer::new);
+            let place = places.take(proxy.limits.connections);
+            let peer_place = peer.map(|peer| proxy.peers.connect(peer));
+            let (Some(place), None | Some(Some(_))) = (place, &peer_place) else {
+                debug!(listener = self.spec.name(), peer = remote.text, "too many connections");
                 proxy.turn_away(self.certificate.is_none().then_some(&stream));
                 continue;
             };
@@ -104,6 +108,7 @@ impl Listener {
                 is_ambient: self.spec.is_ambient,
                 hosts: Arc::clone(&self.hosts),
                 public_url: self.public_url.clone(),
+                remote: remote.text,
                 peer,
                 phase: Arc::default(),
             };
@@ -112,9 +117,12 @@ impl Listener {
             tasks::spawn(async move {
                 match handshake {
                     None => serve_http1(stream, serving, origin, watcher).await,
-                    Some(config) => encrypted((stream, config), serving, origin, watcher).await,
+                    // Boxed, so that plain connections don't have the size of encrypted ones.
+                    Some(config) => {
+                        Box::pin(encrypted((stream, config), serving, origin, watcher)).await;
+                    }
                 }
-                drop(place);
+                drop((place, peer_place));
             });
         }
     }
@@ -162,14 +170,14 @@ async fn encrypted(
         Ok(stream) => stream,
         Err(error) => {
             // Port scanners and health checks do this all day.
-            debug!(listener = origin.listener, peer = origin.peer, %error, "no TLS handshake");
+            debug!(listener = origin.listener, peer = origin.remote, %error, "no TLS handshake");
             return;
         }
     };
     let (_, session) = stream.get_ref();
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     if let Some(subject) = certificate.and_then(tls::subject) {
-        origin.peer = format!("{} client={subject}", origin.peer);
+        origin.remote = format!("{} client={subject}", origin.remote);
     }
     if session.alpn_protocol() == Some(b"h2") {
         http2::serve(stream, serving, origin, watcher).await;
@@ -200,7 +208,11 @@ where
     let service = service_fn(|request| {
         let is_draining = end.is_triggered();
         let (proxy, origin) = (serving.now(), &origin);
-        async move { Ok::<_, Infallible>(proxy.serve(request, origin, is_draining).await) }
+        // hyper keeps room for a request's future as long as the connection lives: boxed, an idle
+        // connection costs a pointer for it.
+        Box::pin(
+            async move { Ok::<_, Infallible>(proxy.serve(request, origin, is_draining).await) },
+        )
     });
     // Somewhat above our own limits, so that what is just too large gets an answer with a code.
     let connection = http1::Builder::new()

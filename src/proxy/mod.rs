@@ -22,6 +22,7 @@ mod intake;
 mod journey;
 mod judged_body;
 mod listener;
+mod peers;
 mod places;
 mod refusal;
 mod serving;
@@ -52,12 +53,15 @@ pub use token_door::{Issues, TokenDoor};
 
 use crate::broker::Broker;
 use crate::clock::Clock;
+use crate::identity::IdToken;
 use crate::limits::{self, Limits};
 use crate::octopus::{RateBudgets, Upstream, UpstreamPool};
 use crate::telemetry::{AuditLog, Code, Metrics};
 use answer_body::AnswerBody;
+use credentials::Presented;
 use forward::{Answer, Outgoing};
 use journey::Journey;
+use peers::{Peer, Peers};
 use refusal::Refusal;
 use token_door::DoorRequest;
 use watched_io::Phase;
@@ -73,6 +77,7 @@ pub struct Proxy {
     pseudonym: String,
     limits: Limits,
     places: Places,
+    peers: Arc<Peers>,
     token_door: TokenDoor,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -103,7 +108,9 @@ struct Origin {
     /// Under which callers know the listener, if not under their `Host`.
     public_url: Option<Arc<str>>,
     /// Address and port, or user and process.
-    peer: String,
+    remote: String,
+    /// Whom its failures are counted against, if they are.
+    peer: Option<Peer>,
     phase: Arc<Phase>,
 }
 
@@ -131,6 +138,7 @@ impl Proxy {
             upstream,
             pseudonym: format!("octobroker-{}", trace::random_hex::<4>()),
             places: Places::default(),
+            peers: Arc::new(Peers::new(&limits, Arc::clone(&clock))),
             limits,
             token_door,
             clock,
@@ -145,6 +153,9 @@ impl Proxy {
     pub fn keeping(mut self, earlier: &Self) -> Self {
         self.pseudonym.clone_from(&earlier.pseudonym);
         self.places = earlier.places.clone();
+        if self.limits.bears_with_peers_like(&earlier.limits) {
+            self.peers = Arc::clone(&earlier.peers);
+        }
         if self.upstream == earlier.upstream {
             self.pool = earlier.pool.clone();
             self.rate_budgets = Arc::clone(&earlier.rate_budgets);
@@ -190,7 +201,7 @@ impl Proxy {
             Ok(Outcome::Forwarded(answer)) => journey.forwarded(answer),
             Ok(Outcome::Ours(answer)) => journey.answered_here(answer),
             Err(refusal) => {
-                let mut answer = journey.refused(refusal);
+                let mut answer = journey.refused(self.count_failure(refusal, origin));
                 refusal::let_go(body, awaits_continue, &mut answer);
                 answer
             }
@@ -201,6 +212,27 @@ impl Proxy {
     async fn log_room(&self) -> Result<(), Refusal> {
         let room = tokio::time::timeout(limits::LOG_WAIT, self.audit.room()).await;
         room.map_err(|_| Refusal::new(Code::Overloaded).with_detail("nobody reads the log"))
+    }
+
+    /// A token that is known costs nothing and passes; for another, a peer that failed too often
+    /// has to wait, so that its forgeries don't cost a signature check each.
+    fn check_patience(&self, id_token: &IdToken, origin: &Origin) -> Result<(), Refusal> {
+        let pause = origin.peer.and_then(|peer| self.peers.pause(peer));
+        match pause {
+            Some(pause) if !self.broker.verifier().knows(id_token) => {
+                Err(Refusal::new(Code::RateLimited).retrying_after(pause))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a refused credential against its peer; one too many is refused for that.
+    fn count_failure(&self, refusal: Refusal, origin: &Origin) -> Refusal {
+        let peer = origin.peer.filter(|_| refusal.is_failed_authentication());
+        match peer.and_then(|peer| self.peers.failed(peer)) {
+            Some(pause) => refusal.limited(pause),
+            None => refusal,
+        }
     }
 
     /// Judges a request and, if nothing is against it, answers or forwards it. A body that was not begun to be
@@ -221,11 +253,19 @@ impl Proxy {
             return Ok(Outcome::Ours(answer));
         }
         let intake = self.take_in(&head, journey)?;
+        if let Presented::IdToken(id_token) = &intake.presented {
+            self.check_patience(id_token, origin)?;
+        }
         let admission = self.admit(&intake, origin.is_ambient, journey).await?;
         let whose = (&intake, admission.as_ref());
         let judged = self.judge_body(&head.headers, whose, body, journey).await?;
+        let is_odd = intake::has_odd_body(&head.method, body.as_ref());
         let outgoing = Outgoing { head, intake, admission, judged };
-        self.forward((outgoing, origin), body, journey).await.map(Outcome::Forwarded)
+        let mut answer = self.forward((outgoing, origin), body, journey).await?;
+        if is_odd {
+            answer.close_behind();
+        }
+        Ok(Outcome::Forwarded(answer))
     }
 }
 

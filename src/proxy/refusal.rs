@@ -29,6 +29,8 @@ pub(super) struct Refusal {
     /// For the operator.
     pub(super) missed: Vec<Missed>,
     retry_after: Option<Duration>,
+    /// Where HTTP has a closer status than the code's own.
+    status: Option<StatusCode>,
     /// For the caller, where the code's own sentence says too little.
     sentence: Option<String>,
     /// Whether what follows on the connection could be misread.
@@ -46,6 +48,7 @@ impl Refusal {
             detail: None,
             missed: Vec::new(),
             retry_after: None,
+            status: None,
             sentence: None,
             closes: false,
             is_oauth_error: false,
@@ -68,6 +71,12 @@ impl Refusal {
         self
     }
 
+    /// With a status of HTTP's own for this case, in place of the code's.
+    pub(super) const fn answering(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
     /// Tells the caller what is wrong with what it asked for, which it may know.
     pub(super) fn saying(mut self, sentence: impl Into<String>) -> Self {
         self.sentence = Some(sentence.into());
@@ -87,12 +96,28 @@ impl Refusal {
         self
     }
 
+    /// True if a credential was presented and is not believed.
+    pub(super) fn is_failed_authentication(&self) -> bool {
+        wording(self.code).0 == 401 && self.code != Code::CredentialMissing
+    }
+
+    /// The same refusal, of a peer from which too many came: what was wrong is for the operator.
+    pub(super) fn limited(self, pause: Duration) -> Self {
+        let refused_as = self.code;
+        let refusal = Self { code: Code::RateLimited, sentence: None, ..self };
+        let detail = refusal.detail.clone().unwrap_or_default();
+        refusal.with_detail(format!("{refused_as} {detail}").trim_end()).retrying_after(pause)
+    }
+
     /// The answer for the caller.
     pub(super) fn answer(&self, request_id: &str, is_head: bool) -> Response<AnswerBody> {
         let (status, title, usual) = wording(self.code);
         let sentence = self.sentence.as_deref().unwrap_or(usual);
-        let status = if self.is_oauth_error && status < 500 { 400 } else { status };
+        let is_callers_fault =
+            self.is_oauth_error && status < 500 && self.code != Code::RateLimited;
+        let status = if is_callers_fault { 400 } else { status };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = self.status.filter(|_| !self.is_oauth_error).unwrap_or(status);
         let code = self.code.as_str();
         let message = format!("octobroker: {sentence} ({code}, request {request_id})");
         let members = Members {
@@ -132,7 +157,7 @@ impl Refusal {
             let allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             let pause = self.retry_after.unwrap_or(Duration::from_secs(1));
             let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
@@ -295,6 +320,11 @@ const fn other_wording(code: Code) -> (u16, &'static str, &'static str) {
         Code::HeadersTooLarge => {
             (431, "Headers too large", "The head of the request is too large.")
         }
+        Code::RateLimited => (
+            429,
+            "Rate limited",
+            "Too many credentials from this address were refused. Wait before the next try.",
+        ),
         Code::ExchangeFailed => (
             502,
             "Exchange failed",

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -19,6 +19,15 @@ use super::spec::Bind;
 pub(super) enum Socket {
     Tcp(TcpListener),
     Unix { listener: UnixListener, _file: SocketFile },
+}
+
+/// Who is at the other end of a connection.
+#[derive(Debug)]
+pub(super) struct Remote {
+    /// For the log: address and port, or user and process.
+    pub(super) text: String,
+    /// Over TCP.
+    pub(super) address: Option<IpAddr>,
 }
 
 /// The file of a Unix socket, removed when the listener goes.
@@ -60,24 +69,25 @@ impl Socket {
     }
 
     /// The next connection, and who is at its other end.
-    pub(super) async fn accept(&self) -> io::Result<(Stream, String)> {
+    pub(super) async fn accept(&self) -> io::Result<(Stream, Remote)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // A failure shows when the connection is used.
                 let _ = stream.set_nodelay(true);
-                Ok((Stream::Tcp(stream), peer.to_string()))
+                let remote = Remote { text: peer.to_string(), address: Some(peer.ip()) };
+                Ok((Stream::Tcp(stream), remote))
             }
             Self::Unix { listener, .. } => {
                 let (stream, _) = listener.accept().await?;
-                let peer = stream.peer_cred().map_or_else(
+                let text = stream.peer_cred().map_or_else(
                     |_| "unix".to_owned(),
                     |peer| {
                         let pid = peer.pid().map_or_else(String::new, |pid| format!(" pid={pid}"));
                         format!("unix uid={} gid={}{pid}", peer.uid(), peer.gid())
                     },
                 );
-                Ok((Stream::Unix(stream), peer))
+                Ok((Stream::Unix(stream), Remote { text, address: None }))
             }
         }
     }

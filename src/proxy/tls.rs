@@ -3,7 +3,6 @@
 //! TLS 1.2 and 1.3 by rustls; HTTP/2 and HTTP/1.1 are offered (RFC 7301). If the operator names a
 //! CA for clients, whoever has no certificate of it gets no connection.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use rustls::{RootCertStore, ServerConfig};
 use x509_cert::Certificate as X509;
 use x509_cert::der::Decode;
 
-use crate::limits;
+use crate::{bounded_file, limits};
 
 /// The files of one listener's TLS, PEM each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,11 +172,7 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> 
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsFilesError> {
     let unreadable = |source| TlsFilesError::Unreadable { path: path.to_owned(), source };
-    let length = fs::metadata(path).map_err(unreadable)?.len();
-    if length > limits::TLS_FILE_BYTES {
-        return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
-    }
-    fs::read(path).map_err(unreadable)
+    bounded_file::read(path, limits::TLS_FILE_BYTES).map_err(unreadable)
 }
 
 /// Whom a client certificate names, for the log.

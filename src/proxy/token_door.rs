@@ -95,7 +95,7 @@ impl Proxy {
             }
             DoorRequest::Exchange => {
                 journey.routed("/token/v1");
-                let exchanged = self.exchange(&head.headers, body, journey).await;
+                let exchanged = self.exchange((&head.headers, origin), body, journey).await;
                 exchanged.map_err(Refusal::with_oauth_members)
             }
         }
@@ -122,7 +122,7 @@ impl Proxy {
 
     async fn exchange(
         &self,
-        headers: &HeaderMap,
+        (headers, origin): (&HeaderMap, &Origin),
         body: &mut Option<Incoming>,
         journey: &mut Journey,
     ) -> Result<Response<AnswerBody>, Refusal> {
@@ -135,6 +135,7 @@ impl Proxy {
         let id_token = IdToken::parse(fields.subject_token.expose(), self.limits.id_token_bytes)
             .map_err(credentials::form_code)?;
         journey.presented(id_token.fingerprint());
+        self.check_patience(&id_token, origin)?;
         let Some(account) = self.broker.service_account(&fields.audience) else {
             let sentence = "The field audience must be the id (a GUID) or the name of a service account \
                             that is configured here.";

@@ -64,6 +64,8 @@ pub enum Code {
     BodyTooLarge,
     /// The request's head is too large.
     HeadersTooLarge,
+    /// 429: too many credentials of this peer were refused.
+    RateLimited,
     /// A fault of the broker's own.
     Internal,
     /// Octopus answered the token exchange with something that is no token.
@@ -88,7 +90,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of design and documentation.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::BadRequest,
         Self::UnsafePath,
         Self::AmbiguousCredentials,
@@ -117,6 +119,7 @@ impl Code {
         Self::RequestTimeout,
         Self::BodyTooLarge,
         Self::HeadersTooLarge,
+        Self::RateLimited,
         Self::Internal,
         Self::ExchangeFailed,
         Self::UpstreamUnreachable,
@@ -160,6 +163,7 @@ impl Code {
             Self::RequestTimeout => "request_timeout",
             Self::BodyTooLarge => "body_too_large",
             Self::HeadersTooLarge => "headers_too_large",
+            Self::RateLimited => "rate_limited",
             Self::Internal => "internal",
             Self::ExchangeFailed => "exchange_failed",
             Self::UpstreamUnreachable => "upstream_unreachable",

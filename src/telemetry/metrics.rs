@@ -3,7 +3,7 @@
 //! Rooms call event methods, never series. Labels are closed lists or configured names, never
 //! claims, paths or headers, and a name that is not configured is counted as `""` (an issuer as
 //! `unknown`). So the number of series has a bound that traffic can't move: the largest family,
-//! `octobroker_requests_total`, has at most 5 doors x 39 codes x (1 + rules + service accounts),
+//! `octobroker_requests_total`, has at most 5 doors x 40 words x (1 + rules + service accounts),
 //! where those of earlier configurations count up to [`crate::limits::RETIRED_NAMES`].
 
 use std::fmt;
@@ -134,6 +134,11 @@ impl Metrics {
                 self.requests.total("", request.door, account, word).inc();
             }
         }
+    }
+
+    /// A task, or the serving of a request, panicked.
+    pub fn panicked(&self) {
+        self.requests.panics.inc();
     }
 
     /// A client connected to `listener`; the connection ends when the guard is dropped.

@@ -18,19 +18,22 @@ use tokio_rustls::client::TlsStream;
 use crate::world::{Authority, Pair, PairFiles, Settings, TemporaryFile, World};
 
 /// A broker behind TLS, and those who signed its certificate.
-struct Encrypted {
-    world: World,
+pub(crate) struct Encrypted {
+    pub(crate) world: World,
     authority: Authority,
     _files: (PairFiles, TemporaryFile),
 }
 
 impl Encrypted {
-    async fn start() -> Self {
-        Self::start_with(|_| String::new()).await
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| String::new(), |_| {}).await
     }
 
-    /// With more of the listener's `tls:`, given the file of the authority.
-    async fn start_with(more: impl FnOnce(&TemporaryFile) -> String) -> Self {
+    /// With more of the listener's `tls:`, given the file of the authority, and other settings.
+    pub(crate) async fn start_with(
+        more: impl FnOnce(&TemporaryFile) -> String,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let authority = Authority::new();
         let files = authority.pair("localhost").files();
         let ca = TemporaryFile::new("ca.pem", &authority.pem);
@@ -42,16 +45,18 @@ impl Encrypted {
             files.key.path().display(),
             more(&ca),
         );
+        change(&mut settings);
         world.serve(&settings.to_yaml()).await;
         world.until_ready().await;
         Self { world, authority, _files: (files, ca) }
     }
 
     async fn with_client_certificates() -> Self {
-        Self::start_with(|ca| format!(", client_ca_file: '{}'", ca.path().display())).await
+        let more = |ca: &TemporaryFile| format!(", client_ca_file: '{}'", ca.path().display());
+        Self::start_with(more, |_| {}).await
     }
 
-    async fn connect(&self, alpn: &[&str], own: Option<&Pair>) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(&self, alpn: &[&str], own: Option<&Pair>) -> TlsStream<TcpStream> {
         let config = self.authority.client(alpn, own);
         connect(self.world.address(), config).await.unwrap()
     }

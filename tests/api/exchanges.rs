@@ -145,6 +145,25 @@ async fn an_access_token_lives_as_long_as_octopus_says_within_bounds() {
 }
 
 #[tokio::test]
+async fn a_life_that_no_number_holds_is_bounded_and_no_reason_to_refuse() {
+    for (expires_in, seconds) in [("1e400", 3_600), ("-1e400", 60), ("1e-400", 0), ("-0.0", 0)] {
+        let world = World::start().await;
+        let token = format!("{{\"access_token\":\"none\",\"expires_in\":{expires_in}}}");
+        let answer = RawAnswer::text(200, "application/json", token);
+        world.octopus.set(|knobs| knobs.exchange_answer = Some(answer));
+
+        // Octopus accepts no such token; that it was sent shows that the exchange was good.
+        assert_eq!(world.asked().await.header("octobroker-error"), None, "{expires_in}");
+        let exchanges = world.octopus.exchanges();
+        world.advance_seconds(seconds + 31);
+        world.asked().await;
+        assert!(world.octopus.exchanges() > exchanges, "{expires_in}");
+        world.octopus.take_complaints();
+        world.close().await;
+    }
+}
+
+#[tokio::test]
 async fn an_access_token_without_life_serves_its_own_request_only() {
     let world = World::start().await;
     world.octopus.set(|knobs| knobs.expires_in = ExpiresIn::Raw(json!(0)));

@@ -47,6 +47,24 @@ async fn a_head_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[tokio::test]
+async fn a_target_may_be_as_long_as_the_limit_and_no_longer() {
+    for (limits, bytes) in [("target_size: 2KiB", 2 << 10), ("", 8 << 10)] {
+        let world = World::limited(limits).await;
+        let job = world.job();
+        for start in ["/api/Spaces-1/tasks?ids=", "/api/Spaces-1/"] {
+            let target = |bytes: usize| start.to_owned() + &"x".repeat(bytes - start.len());
+
+            let at_the_limit = world.get(&target(bytes)).bearer(&job).send().await;
+            assert_eq!(at_the_limit.header("octobroker-error"), None, "{at_the_limit:?}");
+            let over = world.get(&target(bytes + 1)).bearer(&job);
+            over.refused(414, "headers_too_large").await;
+        }
+        assert_eq!(world.octopus.api_requests().len(), 2);
+        world.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_head_may_have_as_many_lines_as_the_limit_and_no_more() {
     for (limits, lines) in [("headers: 7", 7), ("headers: 90", 90), ("", 100)] {
         let world = World::limited(limits).await;

@@ -15,6 +15,7 @@ mod checks;
 mod commands;
 mod execs;
 mod explains;
+mod hardships;
 mod identities;
 mod lives;
 mod reloads;

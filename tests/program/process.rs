@@ -90,8 +90,11 @@ impl Process {
     }
 
     pub(crate) fn start(arguments: &[&str], folder: &Path) -> Self {
-        let mut command = command(arguments, &[], folder);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        Self::heard_from(command(arguments, &[], folder).stdout(Stdio::null()))
+    }
+
+    fn heard_from(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let heard = Arc::<Mutex<String>>::default();
         let listener = Arc::clone(&heard);
@@ -103,6 +106,16 @@ impl Process {
             }
         });
         Self { child, heard, unread: None }
+    }
+
+    /// Starts it from a shell, which does something to its own process before it becomes the
+    /// program: `ulimit -n 64`, `exec 2>&-`.
+    pub(crate) fn start_after(prelude: &str, arguments: &[&str], folder: &Path) -> Self {
+        let script = format!("{prelude}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_octobroker")]).args(arguments).env_clear();
+        let command = command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+        Self::heard_from(command)
     }
 
     /// What it said on stderr so far.

@@ -1,6 +1,7 @@
 //! A program that serves between a pretend issuer and a pretend Octopus, all on the real time.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use bytes::Bytes;
 use emulator::{Clock, Issuer, Octopus};
@@ -28,6 +29,22 @@ pub(crate) struct World {
 impl World {
     /// Serving and ready. The name is the test's own; `more` are further lines of configuration.
     pub(crate) async fn start(name: &str, more: &str) -> Self {
+        let start = |arguments: &[&str], folder: &Path| Process::start(arguments, folder);
+        Self::start_by(name, more, start).await
+    }
+
+    /// The same, from a shell that does something to its process first.
+    pub(crate) async fn start_after(prelude: &str, name: &str, more: &str) -> Self {
+        let start =
+            |arguments: &[&str], folder: &Path| Process::start_after(prelude, arguments, folder);
+        Self::start_by(name, more, start).await
+    }
+
+    async fn start_by(
+        name: &str,
+        more: &str,
+        start: impl FnOnce(&[&str], &Path) -> Process,
+    ) -> Self {
         let folder = Folder::new(name);
         let issuer = Issuer::start(Clock::system()).await;
         let octopus = Octopus::start(Clock::system()).await;
@@ -47,7 +64,7 @@ impl World {
             account.id,
         );
         let config = folder.write("octobroker.yaml", &yaml);
-        let process = Process::start(&["serve", "--config", &config], folder.path());
+        let process = start(&["serve", "--config", &config], folder.path());
         let [address, admin] = until("it says where it serves", async || serving(&process)).await;
         let job = issuer.mint(&issuer.claims("job", &account.id));
         let world = Self {

@@ -26,6 +26,11 @@ fn a_bound_is_sane_and_has_its_unit() {
         ("limits: {head_size: 4KiB}", "1:21: limits.head_size", "at least 8KiB and at most 1MiB"),
         ("limits: {head_size: 16KiB}", "1:21: limits.head_size", "would not fit into a head"),
         ("limits: {head_size: 99999999999999MiB}", "1:21: limits.head_size", "must be a size"),
+        (
+            "limits: {target_size: 64KiB}",
+            "1:23: limits.target_size",
+            "at least 1KiB and at most 60KiB",
+        ),
         ("limits: {headers: 0}", "1:19: limits.headers", "at least 1 and at most 1000"),
         ("limits: {headers: -1}", "1:19: limits.headers", "must be a whole number, digits only"),
         ("limits: {headers: 1e2}", "1:19: limits.headers", "must be a whole number"),
@@ -59,10 +64,14 @@ fn every_bound_can_be_moved() {
         "limits:
   id_token_size: 8KiB
   head_size: 32 KiB
+  target_size: 4KiB
   headers: 50
   head_timeout: 5s
   keep_alive_timeout: 30s
   connections: 100
+  peer_connections: 10
+  failed_authentications: 3
+  failed_authentications_burst: 30
   concurrent_requests: 20
   verified_tokens: 1000
   access_tokens: '500'
@@ -76,10 +85,14 @@ fn every_bound_can_be_moved() {
     let expected = Limits {
         id_token_bytes: 8 << 10,
         head_bytes: 32 << 10,
+        target_bytes: 4 << 10,
         headers: 50,
         head_timeout: Duration::from_secs(5),
         keep_alive_timeout: Duration::from_secs(30),
         connections: 100,
+        peer_connections: 10,
+        failed_authentications: 3,
+        failed_authentications_burst: 30,
         concurrent_requests: 20,
         verified_tokens: 1_000,
         access_tokens: 500,

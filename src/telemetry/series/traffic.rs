@@ -33,6 +33,7 @@ pub(in crate::telemetry) struct RequestSeries {
     pub(in crate::telemetry) in_flight: IntGauge,
     pub(in crate::telemetry) connections: IntGaugeVec,
     pub(in crate::telemetry) certificate_expiry: IntGaugeVec,
+    pub(in crate::telemetry) panics: IntCounter,
     total: IntCounterVec,
     durations: HistogramVec,
     overheads: HistogramVec,
@@ -58,6 +59,10 @@ impl RequestSeries {
                     "When the certificate of a listener expires, in seconds since 1970.",
                 ),
                 &["listener"],
+            )?,
+            panics: registered(
+                registry,
+                IntCounter::new("octobroker_panics_total", "Faults of this program: panics.")?,
             )?,
             // The crate tells children apart by a hash of their label values run together, so that
             // rule `a`, account `bc` and rule `ab`, account `c` would be one child. A closed word

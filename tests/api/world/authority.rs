@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::TemporaryFile;
 
@@ -68,6 +68,16 @@ impl Authority {
 }
 
 impl Pair {
+    /// How a server with this certificate shakes hands.
+    pub(crate) fn server(&self) -> ServerConfig {
+        let cert = CertificateDer::from_pem_slice(self.cert.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider);
+        let builder = builder.with_safe_default_protocol_versions().unwrap();
+        builder.with_no_client_auth().with_single_cert(vec![cert], key).unwrap()
+    }
+
     pub(crate) fn files(&self) -> PairFiles {
         PairFiles {
             cert: TemporaryFile::new("tls.crt", &self.cert),

@@ -9,6 +9,7 @@ mod call;
 mod client;
 mod file;
 mod puppet;
+pub(crate) mod raw_http2;
 mod wire;
 
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use emulator::{Issuer, Octopus, OctopusBuilder, ServiceAccount};
 use octobroker::app::{App, ReloadError, Reloader, Surroundings};
-use octobroker::clock::ManualClock;
+use octobroker::clock::{Clock, ManualClock};
 use octobroker::config;
 use octobroker::telemetry::{Audited, Captured, Format, Sink};
 use serde_json::Value;
@@ -121,10 +122,15 @@ impl World {
 
     /// Starts the broker with a configuration.
     pub(crate) async fn serve(&mut self, yaml: &str) {
+        self.serve_by(yaml, Arc::clone(&self.clock) as _).await;
+    }
+
+    /// Starts the broker by a clock of the test's own.
+    pub(crate) async fn serve_by(&mut self, yaml: &str, clock: Arc<dyn Clock>) {
         let config = config::parse(yaml, Path::new("octobroker.yaml"), &|_| None)
             .unwrap_or_else(|error| panic!("{error}\n{yaml}"));
         let surroundings = Surroundings {
-            clock: Arc::clone(&self.clock) as _,
+            clock,
             sink: self.sink.clone(),
             format: Format::Json,
             audited: Audited::All,

@@ -1,12 +1,12 @@
 //! A connection on which nothing is written or read but what the test wants: for bytes that no HTTP
 //! library would send, and for answers that are read piece by piece.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::Reply;
 
@@ -38,6 +38,13 @@ pub(crate) async fn exchange_raw(address: SocketAddr, bytes: impl AsRef<[u8]>) -
 impl Wire {
     pub(crate) async fn open(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() }
+    }
+
+    /// From one of this machine's addresses.
+    pub(crate) async fn open_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((source, 0).into()).unwrap();
+        Self { stream: socket.connect(address).await.unwrap(), unread: Vec::new() }
     }
 
     /// Writes; panics if the other side does not take it.

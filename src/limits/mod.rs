@@ -1,65 +1,21 @@
 //! Every bound in the program, with its reason. Those in [`Limits`] an operator may move; the
 //! constants are properties of the protocols or of this program's own promises.
 
+mod movable;
+
 use std::time::Duration;
 
-/// The bounds that an operator may move (`limits:` in the configuration).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Longest ID token, in bytes. Real ones are 1-4 KiB; cluster tokens with many groups reach 8.
-    pub id_token_bytes: usize,
-    /// Longest request head, in bytes: request line and all header lines.
-    pub head_bytes: usize,
-    /// Most header lines in a request.
-    pub headers: usize,
-    /// A request head must be complete this long after its first byte.
-    pub head_timeout: Duration,
-    /// A connection without a request is closed after this.
-    pub keep_alive_timeout: Duration,
-    /// Most client connections per process.
-    pub connections: usize,
-    /// Most requests being served at once; the next is refused as `overloaded`.
-    pub concurrent_requests: usize,
-    /// Most verified ID tokens remembered.
-    pub verified_tokens: u64,
-    /// Most access tokens remembered.
-    pub access_tokens: u64,
-    /// Most stand-ins that are live.
-    pub stand_ins: usize,
-    /// Longest wait for one token exchange, discovery of its endpoint included.
-    pub exchange_timeout: Duration,
-    /// Longest wait of a request for its turn when Octopus's rate limit is spent, repetitions after a
-    /// 429 included.
-    pub rate_limit_wait: Duration,
-    /// Longest wait for running requests after a stop was asked for.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            id_token_bytes: 16 << 10,
-            head_bytes: 64 << 10,
-            headers: 100,
-            head_timeout: Duration::from_secs(10),
-            keep_alive_timeout: Duration::from_secs(60),
-            connections: 10_000,
-            concurrent_requests: 2_000,
-            verified_tokens: 100_000,
-            access_tokens: 10_000,
-            stand_ins: 10_000,
-            exchange_timeout: Duration::from_secs(10),
-            rate_limit_wait: Duration::from_secs(30),
-            drain: Duration::from_secs(30),
-        }
-    }
-}
+pub use movable::Limits;
 
 /// Clock differences between a CI platform, Octopus and us that are forgiven (security: T13).
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
 
 /// A verified token that nobody presents is forgotten after this; verifying it again costs 20 µs.
 pub const VERIFIED_TOKEN_IDLE_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// A larger token takes the place of several where verified ones are remembered, so that their
+/// number bounds their memory as well. Usual ones have 1-2 KiB.
+pub const VERIFIED_TOKEN_BYTES: usize = 2 << 10;
 
 /// Deepest nesting of a JSON document that somebody else wrote.
 pub const JSON_DEPTH: usize = 32;
@@ -213,7 +169,10 @@ pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
 pub const UPSTREAM_HEAD_BYTES: usize = 64 << 10;
 
 /// Largest certificate or key file of a listener, in bytes: a chain of four has 8 KiB.
-pub const TLS_FILE_BYTES: u64 = 256 << 10;
+pub const TLS_FILE_BYTES: usize = 256 << 10;
+
+/// Largest file of CA certificates, in bytes: all of Mozilla's are 220 KiB.
+pub const CA_FILE_BYTES: usize = 4 << 20;
 
 /// A listener's certificate files are looked at this often for a change.
 pub const TLS_FILES_LOOK: Duration = Duration::from_secs(5);
@@ -293,6 +252,12 @@ pub const LOG_WAIT: Duration = Duration::from_secs(5);
 /// How long the program's end waits for the log.
 pub const LOG_FLUSH: Duration = Duration::from_secs(1);
 
+/// Of so many peers, at most, failed authentications are remembered.
+pub const FAILING_PEERS: u64 = 10_000;
+
+/// A peer without a failure is forgotten after this; its patience is whole again long before.
+pub const FAILING_PEER_REMEMBERED: Duration = Duration::from_secs(60);
+
 /// File descriptors kept for issuers, exchange, admin and the log, below the process's limit.
 pub const DESCRIPTOR_RESERVE: u64 = 64;
 
@@ -304,6 +269,13 @@ pub const ADMIN_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A connection to the admin listener without a request is closed after this: two scrapes apart.
 pub const ADMIN_IDLE_TIME: Duration = Duration::from_secs(120);
+
+/// A connection to the admin listener ends after this, busy or not, so that one that reads nothing
+/// does not keep its place for ever.
+pub const ADMIN_CONNECTION_TIME: Duration = Duration::from_secs(10 * 60);
+
+/// What is being answered then has so long to end.
+pub const ADMIN_LAST_ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// Largest request head on the admin listener, in bytes.
 pub const ADMIN_HEAD_BYTES: usize = 16 << 10;
