@@ -290,7 +290,7 @@ const fn wording(code: Code) -> (u16, &'static str, &'static str) {
             (401, "Claims invalid", "A claim of the ID token is missing or malformed.")
         }
         Code::StandInUnknown => {
-            (401, "Key unknown", "The API key in the request is not known here.")
+            (401, "Key unknown", "The API key in the request has ended, or was never known here.")
         }
         other => other_wording(other),
     }

@@ -117,7 +117,7 @@ async fn says_why_when_the_stand_in_has_expired() {
     let told = world.release_and_deploy("OCTOPUS_API_KEY", &stand_in).await;
 
     assert!(!told.is_well, "{told:?}");
-    let sentence = "octobroker: The API key in the request is not known here. (stand_in_unknown, ";
+    let sentence = "octobroker: The API key in the request has ended, or was never known here. (stand_in_unknown, ";
     assert!(told.stderr.starts_with(sentence), "{told:?}");
     assert!(!told.stderr.contains("undefined"), "{told:?}");
     assert_eq!(world.seen(), [""; 0]);

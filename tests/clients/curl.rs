@@ -110,7 +110,10 @@ async fn a_key_that_is_no_stand_in_is_refused_with_a_sentence() {
     let (body, status) = world.answer(&[&format!("{}/api/spaces", world.url), "-H", key]).await;
 
     assert_eq!(status, 401);
-    assert!(body.contains("The API key in the request is not known here."), "{body}");
+    assert!(
+        body.contains("The API key in the request has ended, or was never known here."),
+        "{body}"
+    );
     assert_eq!(world.seen(), [""; 0]);
     world.close().await;
 }

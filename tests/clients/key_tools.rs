@@ -36,7 +36,8 @@ async fn octopackjs_says_why_it_is_refused() {
     let told = world.script("octopack_push.js", &environment).await;
 
     assert!(!told.is_well, "{told:?}");
-    let sentence = "401: octobroker: The API key in the request is not known here.";
+    let sentence =
+        "401: octobroker: The API key in the request has ended, or was never known here.";
     assert!(told.stderr.starts_with(sentence), "{told:?}");
     world.close().await;
 }
