@@ -87,7 +87,7 @@ pub(super) fn read(
         account.and_then(|node| configured(node, &accounts.names, "service_accounts", problems));
     // One that could not be built was reported where it stands.
     let account = accounts.built.iter().find(|built| Some(&*built.name) == account)?;
-    let grant = grants::read(&section, account, problems);
+    let grant = grants::read(&section, Some(account), problems);
     Some(AmbientConfig { source: source?, service_account: account.name.clone(), grant: grant? })
 }
 

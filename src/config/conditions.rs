@@ -5,7 +5,7 @@ use super::lints::NEG1;
 use super::problem::Problems;
 use super::reader::Section;
 use super::yaml::{Entry, Place};
-use super::{claims, denials, fields, pins, rules};
+use super::{claims, denials, fields, pins};
 use crate::identity::{Issuer, TokenKind};
 use crate::limits;
 use crate::trust::presets::{self, find};
@@ -22,9 +22,10 @@ pub(super) fn read(
     let Some((issuer, preset)) = issuer.and_then(|built| Some((built, find(built.provider)?)))
     else {
         section.value("claims").and_then(|node| claims::read(node, presets::CUSTOM, problems));
+        fields::report_of_nobody(others, section, problems);
         return None;
     };
-    let fields = fields::read(others, preset, rules::KEYS, problems);
+    let fields = fields::read(others, preset, section, problems);
     let claims = match section.value("claims") {
         Some(node) => claims::read(node, preset, problems),
         None if preset.pins.is_empty() && others.is_empty() => {

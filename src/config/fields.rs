@@ -4,9 +4,11 @@
 //! conditions on claims. What a preset refuses unless asked for is `denials`' matter.
 
 use super::claims::{self, OfClaim};
-use super::nearest::suggestion;
+use super::nearest::{nearest, suggestion};
 use super::problem::Problems;
+use super::reader::Section;
 use super::reading;
+use super::rules;
 use super::values::flag;
 use super::yaml::{Entry, Node, Value};
 use crate::identity::ClaimAddress;
@@ -67,16 +69,16 @@ impl Written {
     }
 }
 
-/// Reads what stands on a rule beside `keys`. `None` if something is wrong.
+/// Reads what stands on a rule beside the keys of every rule. `None` if something is wrong.
 pub(super) fn read(
     entries: &[&Entry],
     preset: &Preset,
-    keys: &[&str],
+    rule: &Section<'_>,
     problems: &mut Problems,
 ) -> Option<Fields> {
     let read = entries.iter().map(|entry| {
         let Some(field) = preset.field(&entry.key) else {
-            problems.add(&entry.place, unknown(&entry.key, preset, keys));
+            problems.add(&entry.place, unknown(&entry.key, preset, rule));
             return None;
         };
         if field.reading == Reading::Switch {
@@ -90,8 +92,21 @@ pub(super) fn read(
     Some(Fields { written: written.into_iter().collect::<Option<_>>()? })
 }
 
+/// Reports the keys that are fields of no provider, of a rule whose provider is not known.
+pub(super) fn report_of_nobody(entries: &[&Entry], rule: &Section<'_>, problems: &mut Problems) {
+    let is_of_nobody =
+        |entry: &&&Entry| ALL.iter().all(|preset| preset.field(&entry.key).is_none());
+    for entry in entries.iter().filter(is_of_nobody) {
+        let keys = rules::KEYS.iter().copied().filter(|key| !rule.has(key));
+        let fields = ALL.iter().flat_map(|preset| preset.field_names());
+        let near = suggestion(&entry.key, keys.chain(fields));
+        let rest = if near.is_empty() { ", and a field of no provider" } else { &near };
+        problems.add(&entry.place, format!("unknown key{rest}"));
+    }
+}
+
 /// The sentence on a key that is neither of every rule nor of the provider.
-fn unknown(word: &str, preset: &Preset, keys: &[&str]) -> String {
+fn unknown(word: &str, preset: &Preset, rule: &Section<'_>) -> String {
     let fields: Vec<&str> = preset.field_names().collect();
     let title = preset.title;
     if preset.claims.iter().any(|claim| claim.name == word) {
@@ -99,9 +114,16 @@ fn unknown(word: &str, preset: &Preset, keys: &[&str]) -> String {
     }
     let others: Vec<&str> =
         ALL.iter().filter(|other| other.field(word).is_some()).map(|other| other.name).collect();
-    let near = suggestion(word, keys.iter().copied().chain(fields.iter().copied()));
-    if others.is_empty() && !near.is_empty() {
-        return format!("unknown key{near}");
+    // What stands there already was hardly meant.
+    let free = rules::KEYS.iter().filter(|key| !rule.has(key)).chain(&fields).copied();
+    let near = nearest(word, free).or_else(|| nearest(word, rules::KEYS.iter().copied()));
+    // Of a field of others only one letter more or less is a slip: `project` for `projects`.
+    let is_slip = |near: &str| {
+        let is_longer = near.starts_with(word) || word.starts_with(near);
+        is_longer && near.len().abs_diff(word.len()) == 1
+    };
+    if let Some(near) = near.filter(|near| others.is_empty() || is_slip(near)) {
+        return format!("unknown key; did you mean `{near}`?");
     }
     let whose = if others.is_empty() {
         String::new()
@@ -109,7 +131,7 @@ fn unknown(word: &str, preset: &Preset, keys: &[&str]) -> String {
         format!(", but a field of {}", others.join(", "))
     };
     if fields.is_empty() {
-        let known = keys.join(", ");
+        let known = rules::KEYS.join(", ");
         return format!(
             "unknown key{whose}; known here are {known}; a claim is written under `claims:`"
         );

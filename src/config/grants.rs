@@ -50,15 +50,18 @@ fn capabilities() -> Vec<&'static str> {
 /// The methods of a call; GET stands for HEAD and OPTIONS too.
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/// Reads the keys of a section that has them all.
+/// Reads the keys of a section that has them all. Without an account all is read as well, so that
+/// each problem is found, and nothing is allowed.
 pub(super) fn read(
     section: &Section<'_>,
-    account: &ServiceAccount,
+    account: Option<&ServiceAccount>,
     problems: &mut Problems,
 ) -> Option<Grant> {
-    let allow = match section.value("allow") {
-        Some(node) => allow(node, problems),
-        None => Some((Grant::default_for(account).allowed(), Vec::new())),
+    let allow = if let Some(node) = section.value("allow") {
+        allow(node, problems)
+    } else {
+        let of_account = |account| Grant::default_for(account).allowed();
+        Some((account.map_or_else(|| Capabilities::of(&[]), of_account), Vec::new()))
     };
     let mut narrowed = |key| match section.value(key) {
         Some(node) => names(node, problems).map(Some).ok_or(Reported),

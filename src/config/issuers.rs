@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::lints::ISS1;
+use super::lints::{ISS1, ISS6};
 use super::nearest::suggestion;
 use super::problem::Problems;
 use super::providers;
@@ -221,8 +221,9 @@ fn key_source(
     let from_file =
         jwks_file.and_then(|node| key_file(node, kind, folder, problems)).map(KeySource::File);
     if let (Some(node), Some(_)) = (jwks_file, jwks_url) {
-        let sentence = "stands beside `jwks_url`; keys come from one place, so remove one of them";
-        refuse(node, sentence, problems);
+        let sentence = "stands beside `jwks_url`, which is never asked: keys come from one place, \
+                        and the file is nearer; remove one of them";
+        problems.add_lint(&ISS6, &node.place, sentence);
     }
     from_file.or(from_url)
 }

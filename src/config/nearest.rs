@@ -27,17 +27,20 @@ pub(super) fn nearest<'a>(
     is_near.then_some(word)
 }
 
-/// Case, and which stroke joins words, are mistakes that cost nothing.
+/// Case, and which stroke joins words if any, are mistakes that cost nothing.
 fn fold(word: &str) -> Vec<char> {
-    let plain = |character: char| if character == '-' { '_' } else { character };
-    word.chars().take(WORD).flat_map(char::to_lowercase).map(plain).collect()
+    let is_stroke = |character: &char| matches!(character, '-' | '_');
+    let letters = word.chars().take(WORD).filter(|character| !is_stroke(character));
+    letters.flat_map(char::to_lowercase).collect()
 }
 
-/// How far apart two words are; one that begins with the other is near.
+/// How far apart two words are; one that begins with the other is near, and a long one that ends in
+/// the other.
 fn cost(one: &[char], other: &[char]) -> usize {
-    let is_prefix =
-        one.len().min(other.len()) >= 3 && (one.starts_with(other) || other.starts_with(one));
-    if is_prefix && one != other { 1 } else { distance(one, other) }
+    let shorter = one.len().min(other.len());
+    let is_prefix = shorter >= 3 && (one.starts_with(other) || other.starts_with(one));
+    let is_end = shorter >= 10 && other.ends_with(one);
+    if (is_prefix || is_end) && one != other { 1 } else { distance(one, other) }
 }
 
 /// How many characters must be put in, taken out, replaced or swapped with their neighbour (optimal
@@ -92,11 +95,13 @@ mod tests {
         let rows = [
             ("algoritms", "; did you mean `algorithms`?"),
             ("jwks-url", "; did you mean `jwks_url`?"),
+            ("jwksUrl", "; did you mean `jwks_url`?"),
             ("URL", "; did you mean `url`?"),
             ("uri", "; did you mean `url`?"),
             ("audiences_of", "; did you mean `audience`?"),
             ("uadience", "; did you mean `audience`?"),
             ("tls", ""),
+            ("urithms", ""),
             ("environment", ""),
             ("", ""),
         ];

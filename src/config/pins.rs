@@ -6,6 +6,7 @@ use super::lints::{ISS4, PIN1};
 use super::problem::Problems;
 use super::reader::Section;
 use super::values::flag;
+use super::yaml::Value;
 use crate::http_client::is_loopback;
 use crate::identity::Issuer;
 use crate::trust::Condition;
@@ -42,10 +43,14 @@ pub(super) fn check(
     // Of those that lack the same number, the one that was meant.
     let is_meant = |basis| (basis == Basis::Names) == accepts_names;
     let missing = choices.map(|pins| (pins.missing(conditions, tenancy), is_meant(pins.basis)));
-    match missing.min_by_key(|(missing, is_meant)| (missing.len(), !is_meant)) {
+    // A name that another field puts into the claim is no attempt at this choice.
+    let is_foreign = |pin: &&&Pin| !is_written(section, pin) && has_condition(conditions, pin);
+    let cost = |missing: &[&Pin]| missing.len() + missing.iter().filter(is_foreign).count();
+    match missing.min_by_key(|(missing, is_meant)| (cost(missing), !is_meant)) {
         Some((missing, _)) if !missing.is_empty() => {
             let lint = if tenancy == Tenancy::Shared { &ISS4 } else { &PIN1 };
-            let sentence = sentence(&missing, preset, conditions, accepts_names);
+            let vague = |pin: &Pin| is_written(section, pin) && has_condition(conditions, pin);
+            let sentence = sentence(&missing, preset, &vague, accepts_names);
             problems.add_lint(lint, section.place(), sentence);
             false
         }
@@ -53,15 +58,26 @@ pub(super) fn check(
     }
 }
 
+/// Whether the rule says something of a pin, under the name of the field or of the claim.
+fn is_written(section: &Section<'_>, pin: &Pin) -> bool {
+    let claims = section.value("claims").map(|node| &node.value);
+    let is_claim =
+        matches!(claims, Some(Value::Map(claims)) if claims.iter().any(|of| of.key == pin.claim));
+    is_claim || section.has(pin.field) || section.has(pin.claim)
+}
+
+fn has_condition(conditions: &[Condition], pin: &Pin) -> bool {
+    conditions.iter().any(|condition| condition.claim.to_string() == pin.claim)
+}
+
 fn sentence(
     missing: &[&Pin],
     preset: &Preset,
-    conditions: &[Condition],
+    is_vague: &dyn Fn(&Pin) -> bool,
     accepts_names: bool,
 ) -> String {
     let add = missing.iter().map(|pin| {
-        let is_written = |condition: &Condition| condition.claim.to_string() == pin.claim;
-        let vague = if conditions.iter().any(is_written) {
+        let vague = if is_vague(pin) {
             " with a value or `one_of`, for what stands there pins nothing"
         } else {
             ""

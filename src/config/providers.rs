@@ -149,6 +149,8 @@ fn fault(text: &str, parsed: &Url, preset: &'static Preset) -> Option<(&'static 
     }
     if let Some(vendor) = presets::vendor_of(text)
         && vendor.name != preset.name
+        // A host may be that of two providers, as Entra's is.
+        && !preset.urls.is_vendors(text)
     {
         let sentence = format!(
             "is an issuer of {}; write `provider: {}`, which knows what its tokens prove",

@@ -56,6 +56,11 @@ impl<'a> Section<'a> {
         found.map(|entry| &entry.node)
     }
 
+    /// Whether a key is there, known or not.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|entry| entry.key == key)
+    }
+
     /// The value of a key that must be there.
     pub(super) fn required(
         &self,

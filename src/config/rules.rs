@@ -107,12 +107,13 @@ fn rule<'a>(
     let advice = self::advice("service_account", &parties.accounts.names);
     let account = section
         .required("service_account", &advice, problems)
-        .and_then(|node| configured(node, &parties.accounts.names, "service_accounts", problems))?;
+        .and_then(|node| configured(node, &parties.accounts.names, "service_accounts", problems));
     // One that could not be built was reported where it stands.
-    let account = parties.accounts.built.iter().find(|built| built.name == account)?;
+    let account = parties.accounts.built.iter().find(|built| Some(built.name.as_str()) == account);
+    let grant = grants::read(&section, account, problems);
+    let account = account?;
     let audience = audience(&section, account, problems)
         .filter(|audience| conditions::check_audience(&section, built, audience, problems));
-    let grant = grants::read(&section, account, problems);
 
     Some(Rule {
         name: name?.to_owned(),

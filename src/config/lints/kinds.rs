@@ -1,7 +1,9 @@
-//! TYPE1: conditions that can't hold, because the claim is of another type.
+//! TYPE1, VAL1: conditions that can't hold, because the claim is of another type, or that hardly hold,
+//! because it never has the value.
 
 use super::scene::{BuiltRule, Found, Scene, accepted};
-use super::table::TYPE1;
+use super::table::{TYPE1, VAL1};
+use crate::config::nearest::suggestion;
 use crate::trust::presets::{Kind, Preset};
 use crate::trust::{Condition, Test};
 
@@ -19,7 +21,30 @@ fn of_rule(scene: &Scene<'_>, rule: &BuiltRule) -> Vec<Found> {
         let sentence = fault(kind, &condition.test)?;
         Some(Found::new(&TYPE1, scene.condition(rule, condition), sentence))
     };
-    rule.conditions.iter().filter_map(found).collect()
+    let of_type = rule.conditions.iter().filter_map(found);
+    let unknown = rule.conditions.iter().filter_map(|condition| {
+        let sentence = unknown_value(preset?, condition)?;
+        Some(Found::new(&VAL1, scene.condition(rule, condition), sentence))
+    });
+    of_type.chain(unknown).collect()
+}
+
+/// A list of values that a vendor may add to, so that a new one is no error.
+fn unknown_value(preset: &Preset, condition: &Condition) -> Option<String> {
+    let name = condition.claim.to_string();
+    let known = preset.claims.iter().find(|known| known.name == name)?.values;
+    let is_known = |value: &&String| known.contains(&value.as_str());
+    let value = condition.test.values().iter().find(|value| !is_known(value))?;
+    if known.is_empty() {
+        return None;
+    }
+    let near = suggestion(value, known.iter().copied());
+    let rest = if near.is_empty() && known.len() <= 5 {
+        format!("; known are {}", known.join(", "))
+    } else {
+        near
+    };
+    Some(format!("{value:?} is no `{name}` that {} is known to have{rest}", preset.title))
 }
 
 fn kind(preset: Option<&Preset>, claim: &str) -> Option<Kind> {

@@ -1,13 +1,14 @@
-//! TF1, K8S1, K8S2, AWS1, ENV1, BK1: what a claim of a platform does not prove.
+//! TF1, K8S1, K8S2, CC1, AWS1, ENV1, BK1: what a claim of a platform does not prove.
 
 use super::scene::{BuiltRule, Found, Scene, accepted, on, pins};
-use super::table::{AWS1, BK1, ENV1, K8S1, K8S2, Lint, TF1};
+use super::table::{AWS1, BK1, CC1, ENV1, K8S1, K8S2, Lint, TF1};
 use crate::trust::{Condition, Test};
 
 const RUN_PHASE: &str = "terraform_run_phase";
 const NAMESPACE: &str = "/kubernetes.io/namespace";
 const ACCOUNT: &str = "/kubernetes.io/serviceaccount/name";
 const UID: &str = "/kubernetes.io/serviceaccount/uid";
+const ORIGIN: &str = "oidc.circleci.com/vcs-origin";
 const PODS: &str = "system:serviceaccount:";
 
 pub(super) fn find(scene: &Scene<'_>) -> Vec<Found> {
@@ -16,6 +17,7 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Found> {
         found.extend(run_phases(scene, rule));
         found.extend(pods(scene, rule));
         found.extend(recreated_accounts(scene, rule));
+        found.extend(forks(scene, rule));
         found.extend(chosen_tags(scene, rule));
     }
     found
@@ -69,6 +71,16 @@ fn recreated_accounts(scene: &Scene<'_>, rule: &BuiltRule) -> Option<Found> {
     let sentence = "whoever may delete and make service accounts of this name is let in; in a \
                     cluster of many teams write `uid:` as well";
     (is_cluster && !pins(rule, &[UID])).then(|| Found::new(&K8S2, scene.rule(rule), sentence))
+}
+
+/// A fork's build is a build of the project, with whatever branch the fork has.
+fn forks(scene: &Scene<'_>, rule: &BuiltRule) -> Option<Found> {
+    let is_circle = scene.preset(rule).is_some_and(|preset| preset.name == "circleci");
+    let is_any = on(rule, ORIGIN).all(|condition| matches!(condition.test, Test::Present));
+    let sentence = "builds of forks are let in, if the project passes secrets to them: their token \
+                    has the same project and whatever branch; write `origin:` as well, such as \
+                    `origin: github.com/acme/web`";
+    (is_circle && is_any).then(|| Found::new(&CC1, scene.rule(rule), sentence))
 }
 
 /// Claims that the caller makes up.

@@ -260,7 +260,7 @@ fn a_rule_pins_whose_tokens_it_accepts() {
     let own_server =
         rule("gl", "project_id: 1").replace("gitlab}", "gitlab, url: https://gitlab.acme.example}");
     assert_eq!(sound(&own_server).rules.len(), 1, "it has one tenant");
-    let text = rule("k8s", "sub: a, accept_recyclable_names: true");
+    let text = rule("k8s", "uid: a, accept_recyclable_names: true");
     each_is_refused(&[(&text, "7:83: rules[0].accept_recyclable_names", "changes nothing")]);
 }
 

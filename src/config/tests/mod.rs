@@ -18,6 +18,7 @@ mod octopus;
 mod provider_lints;
 mod providers;
 mod rules;
+mod slips;
 mod whole;
 
 use std::path::Path;

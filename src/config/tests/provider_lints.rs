@@ -49,6 +49,8 @@ fn github_s_events_workflows_environments_and_branches_are_looked_at() {
                 &["GH1 events", "GH1 events"],
             ),
             ("repository_id: 2, events: [push, release]", &[]),
+            ("repository_id: 2, events: [push, pushes]", &["VAL1 events"]),
+            ("repository_id: 2, runner: hosted", &["VAL1 runner"]),
             ("repository_id: 2, job_workflow_ref: a/b/.github/workflows/c.yml@refs/tags/v1", &[]),
             (
                 "repository_id: 2, job_workflow_ref: a/b/.github/workflows/c.yml@refs/heads/main",

@@ -80,7 +80,7 @@ const FIELDS: &[Field] = &[
     ),
     Field::branch("rpo_ref"),
     Field::tag("rpo_ref"),
-    Field::plain("ref", "rpo_ref", "the whole ref, such as `refs/heads/main`"),
+    Field::whole_ref("ref", "rpo_ref"),
     Field::switch("pull_requests", "`true`: builds of pull requests are accepted, too"),
 ];
 

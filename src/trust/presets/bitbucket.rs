@@ -36,7 +36,7 @@ pub(super) const PRESET: Preset = Preset {
             "the UUID of the deployment environment",
         )
         .read(Reading::Braced),
-        Field::plain("branch", "branchName", "the branch, such as `main`"),
+        Field::plain("branch", "branchName", "the branch, such as `main`").bare(),
     ],
     pins: &[Pins { always: &[WORKSPACE, REPOSITORY], if_shared: &[], basis: Basis::Ids }],
     shared_audiences: &["ari:cloud:bitbucket::workspace/"],

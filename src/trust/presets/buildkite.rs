@@ -65,8 +65,9 @@ const FIELDS: &[Field] = &[
     Field::plain("pipeline", "pipeline_slug", "the pipeline, as in URLs"),
     Field::plain("pipeline_id", "pipeline_id", "the id of the pipeline"),
     Field::plain("branch", "build_branch", "the branch, such as `main`; a tag is none")
-        .without(&["build_tag"]),
-    Field::plain("tag", "build_tag", "the tag, such as `v2.4.0` or `{ glob: \"v*\" }`"),
+        .without(&["build_tag"])
+        .bare(),
+    Field::plain("tag", "build_tag", "the tag, such as `v2.4.0` or `{ glob: \"v*\" }`").bare(),
     Field::plain(
         "source",
         "build_source",
@@ -92,7 +93,7 @@ const CLAIMS: &[Claim] = &[
     Claim::context("build_branch"),
     Claim::context("build_tag"),
     Claim::context("build_commit"),
-    Claim::context("build_source"),
+    Claim::context("build_source").among(&["api", "schedule", "trigger_job", "ui", "webhook"]),
     Claim::context("step_key"),
     Claim::context("job_id"),
     Claim::context("agent_id"),

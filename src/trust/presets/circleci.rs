@@ -46,10 +46,11 @@ pub(super) const PRESET: Preset = Preset {
     fields: &[
         Field::plain("project_id", PROJECT, "the id of the project"),
         Field::plain("org_id", ORGANIZATION, "the id of the organization"),
-        Field::plain("origin", ORIGIN, "the repository, such as `github.com/acme/web`"),
+        Field::plain("origin", ORIGIN, "the repository, such as `github.com/acme/web`")
+            .path("HOST/OWNER/REPO, such as github.com/acme/web, without https://"),
         Field::branch(REF),
         Field::tag(REF),
-        Field::plain("ref", REF, "the whole ref, such as `refs/heads/main`"),
+        Field::whole_ref("ref", REF),
         Field::plain("contexts", CONTEXTS, "the ids of contexts that the job has, all of them")
             .read(Reading::Held),
         Field::plain("pipeline_definition_id", DEFINITION, "the id of the pipeline's definition"),

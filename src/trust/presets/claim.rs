@@ -9,6 +9,8 @@ pub struct Claim {
     pub kind: Kind,
     /// What it proves.
     pub nature: Nature,
+    /// The only values that are known, if there are few.
+    pub values: &'static [&'static str],
 }
 
 /// What stands in a claim.
@@ -48,32 +50,37 @@ pub enum Nature {
 impl Claim {
     /// An id, in a text.
     pub(super) const fn id(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, nature: Nature::Id }
+        Self { name, kind: Kind::Text, nature: Nature::Id, values: &[] }
     }
 
     /// An id that is a number, in a text.
     pub(super) const fn number_id(name: &'static str) -> Self {
-        Self { name, kind: Kind::TextNumber, nature: Nature::Id }
+        Self { name, kind: Kind::TextNumber, nature: Nature::Id, values: &[] }
     }
 
     /// A name.
     pub(super) const fn name(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, nature: Nature::Name }
+        Self { name, kind: Kind::Text, nature: Nature::Name, values: &[] }
     }
 
     /// A person.
     pub(super) const fn human(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, nature: Nature::Human }
+        Self { name, kind: Kind::Text, nature: Nature::Human, values: &[] }
     }
 
     /// What runs, where and why: a text.
     pub(super) const fn context(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, nature: Nature::Context }
+        Self { name, kind: Kind::Text, nature: Nature::Context, values: &[] }
     }
 
     /// Text that whoever starts the job chooses.
     pub(super) const fn chosen(name: &'static str) -> Self {
-        Self { name, kind: Kind::Text, nature: Nature::Chosen }
+        Self { name, kind: Kind::Text, nature: Nature::Chosen, values: &[] }
+    }
+
+    /// The same, which has one of these values.
+    pub(super) const fn among(self, values: &'static [&'static str]) -> Self {
+        Self { values, ..self }
     }
 
     /// The same, of another kind.

@@ -88,6 +88,22 @@ impl Field {
         Self { form: Some(Form { fits, advice }), ..self }
     }
 
+    /// A path of names such as OWNER/REPO, without a host.
+    pub(super) const fn path(self, advice: &'static str) -> Self {
+        self.form(is_path, advice)
+    }
+
+    /// A whole ref.
+    pub(super) const fn whole_ref(name: &'static str, claim: &'static str) -> Self {
+        Self::plain(name, claim, "the whole ref, such as `refs/heads/main`")
+            .form(is_ref, "the whole ref, such as refs/heads/main, or use `branch:` or `tag:`")
+    }
+
+    /// A branch or tag, where the claim holds its bare name.
+    pub(super) const fn bare(self) -> Self {
+        self.form(is_bare, "the name alone, without refs/heads/ or refs/tags/")
+    }
+
     /// A branch, by its name: the claim holds a whole ref.
     pub(super) const fn branch(claim: &'static str) -> Self {
         Self::plain("branch", claim, "the branch, such as `main` or `{ glob: \"release/*\" }`")
@@ -109,4 +125,20 @@ impl Field {
     pub(super) const fn without(self, without: &'static [&'static str]) -> Self {
         Self { without, ..self }
     }
+}
+
+/// Names that are joined by slashes; an address of the web is none. That nothing is no pin is said
+/// elsewhere.
+fn is_path(value: &str) -> bool {
+    let is_named = value.contains('/') && value.split('/').all(|part| !part.is_empty());
+    is_named || value.is_empty()
+}
+
+/// Nothing is what some events have for a ref.
+fn is_ref(value: &str) -> bool {
+    value.is_empty() || value.starts_with("refs/")
+}
+
+fn is_bare(value: &str) -> bool {
+    !value.starts_with("refs/")
 }

@@ -25,7 +25,7 @@ pub(super) const PRESET: Preset = Preset {
         Claim::name("repository"),
         Claim::name("repository_owner"),
         Claim::context("ref"),
-        Claim::context("ref_type"),
+        Claim::context("ref_type").among(&["branch", "tag"]),
         Claim::context("ref_protected").of(Kind::TextBoolean),
         Claim::context("event_name"),
         Claim::chosen("head_ref"),
@@ -40,12 +40,14 @@ pub(super) const PRESET: Preset = Preset {
         Claim::human("actor_id").of(Kind::TextNumber),
     ],
     fields: &[
-        Field::plain("repository", "repository", "OWNER/REPO, in any case").read(Reading::AnyCase),
+        Field::plain("repository", "repository", "OWNER/REPO, in any case")
+            .read(Reading::AnyCase)
+            .path("OWNER/REPO, without the address of the server"),
         Field::plain("repository_id", "repository_id", "the id of the repository"),
         Field::plain("repository_owner_id", "repository_owner_id", "the id of the owner"),
         Field::branch("ref").with(&[("ref_type", "branch")]),
         Field::tag("ref").with(&[("ref_type", "tag")]),
-        Field::plain("ref", "ref", "the whole ref, such as `refs/heads/main`"),
+        Field::whole_ref("ref", "ref"),
         Field::plain("protected_ref", "ref_protected", "`true`: the ref is protected"),
         Field::plain("workflow", "workflow_ref", "the workflow's file, such as `deploy.yml`")
             .read(Reading::WorkflowIn(".forgejo/workflows/"))

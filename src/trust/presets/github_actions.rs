@@ -101,7 +101,9 @@ const DENIALS: &[Denial] = &[
 ];
 
 const FIELDS: &[Field] = &[
-    Field::plain("repository", "repository", "OWNER/REPO, in any case").read(Reading::AnyCase),
+    Field::plain("repository", "repository", "OWNER/REPO, in any case")
+        .read(Reading::AnyCase)
+        .path("OWNER/REPO, without the address of the server"),
     Field::plain("repository_id", "repository_id", "the id of the repository"),
     Field::plain("repository_owner", "repository_owner", "the owner, in any case")
         .read(Reading::AnyCase),
@@ -111,7 +113,7 @@ const FIELDS: &[Field] = &[
         .read(Reading::AnyCase),
     Field::branch("ref").with(&[("ref_type", "branch")]),
     Field::tag("ref").with(&[("ref_type", "tag")]),
-    Field::plain("ref", "ref", "the whole ref, such as `refs/heads/main`"),
+    Field::whole_ref("ref", "ref"),
     Field::plain("protected_ref", "ref_protected", "`true`: the ref is protected"),
     Field::plain("workflow", "workflow_ref", "the workflow's file, such as `deploy.yml`")
         .read(Reading::WorkflowIn(".github/workflows/"))
@@ -138,13 +140,13 @@ const CLAIMS: &[Claim] = &[
     Claim::name("repository"),
     Claim::name("repository_owner"),
     Claim::name("enterprise"),
-    Claim::context("repository_visibility"),
+    Claim::context("repository_visibility").among(&["public", "private", "internal"]),
     Claim::context("environment"),
     Claim::id("environment_node_id"),
     Claim::context("ref"),
-    Claim::context("ref_type"),
+    Claim::context("ref_type").among(&["branch", "tag"]),
     Claim::context("ref_protected").of(Kind::TextBoolean),
-    Claim::context("event_name"),
+    Claim::context("event_name").among(KNOWN_EVENTS),
     Claim::chosen("head_ref"),
     Claim::context("base_ref"),
     Claim::chosen("workflow"),
@@ -152,7 +154,7 @@ const CLAIMS: &[Claim] = &[
     Claim::context("workflow_sha"),
     Claim::name("job_workflow_ref"),
     Claim::context("job_workflow_sha"),
-    Claim::context("runner_environment"),
+    Claim::context("runner_environment").among(&["github-hosted", "self-hosted"]),
     Claim::human("actor"),
     Claim::human("actor_id").of(Kind::TextNumber),
     Claim::context("sha"),
@@ -160,4 +162,45 @@ const CLAIMS: &[Claim] = &[
     Claim::context("run_number").of(Kind::TextNumber),
     Claim::context("run_attempt").of(Kind::TextNumber),
     Claim::context("check_run_id").of(Kind::TextNumber),
+];
+
+/// Every event that starts a workflow.
+const KNOWN_EVENTS: &[&str] = &[
+    "branch_protection_rule",
+    "check_run",
+    "check_suite",
+    "create",
+    "delete",
+    "deployment",
+    "deployment_status",
+    "discussion",
+    "discussion_comment",
+    "dynamic",
+    "fork",
+    "gollum",
+    "image_version",
+    "issue_comment",
+    "issues",
+    "label",
+    "merge_group",
+    "milestone",
+    "page_build",
+    "project",
+    "project_card",
+    "project_column",
+    "public",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_target",
+    "push",
+    "registry_package",
+    "release",
+    "repository_dispatch",
+    "schedule",
+    "status",
+    "watch",
+    "workflow_call",
+    "workflow_dispatch",
+    "workflow_run",
 ];

@@ -76,12 +76,14 @@ const DENIALS: &[Denial] = &[
 ];
 
 const FIELDS: &[Field] = &[
-    Field::plain("project", "project_path", "GROUP/PROJECT, in any case").read(Reading::AnyCase),
+    Field::plain("project", "project_path", "GROUP/PROJECT, in any case")
+        .read(Reading::AnyCase)
+        .path("GROUP/PROJECT, without the address of the server"),
     Field::plain("project_id", "project_id", "the id of the project"),
     Field::plain("namespace_id", "namespace_id", "the id of the group that the project is in"),
     Field::branch("ref_path").with(&[("ref_type", "branch")]),
     Field::tag("ref_path").with(&[("ref_type", "tag")]),
-    Field::plain("ref_path", "ref_path", "the whole ref, such as `refs/heads/main`"),
+    Field::whole_ref("ref_path", "ref_path"),
     Field::plain("environment", "environment", "the job's environment"),
     Field::plain(
         "protected_environment",
@@ -112,9 +114,9 @@ const CLAIMS: &[Claim] = &[
     Claim::name("namespace_path"),
     Claim::name("job_project_path"),
     Claim::name("job_namespace_path"),
-    Claim::context("project_visibility"),
+    Claim::context("project_visibility").among(&["public", "private", "internal"]),
     Claim::context("ref"),
-    Claim::context("ref_type"),
+    Claim::context("ref_type").among(&["branch", "tag"]),
     Claim::context("ref_path"),
     Claim::context("ref_protected").of(Kind::TextBoolean),
     Claim::context("environment"),
@@ -122,12 +124,12 @@ const CLAIMS: &[Claim] = &[
     Claim::context("environment_action"),
     Claim::context("deployment_tier"),
     Claim::context("pipeline_id").of(Kind::TextNumber),
-    Claim::context("pipeline_source"),
+    Claim::context("pipeline_source").among(KNOWN_SOURCES),
     Claim::context("job_id").of(Kind::TextNumber),
     Claim::context("job_source"),
     Claim::context("job_config").of(Kind::Object),
     Claim::context("runner_id").of(Kind::Number),
-    Claim::context("runner_environment"),
+    Claim::context("runner_environment").among(&["gitlab-hosted", "self-hosted"]),
     Claim::context("sha"),
     Claim::name("ci_config_ref_uri"),
     Claim::context("ci_config_sha"),
@@ -136,4 +138,26 @@ const CLAIMS: &[Claim] = &[
     Claim::human("user_email"),
     Claim::human("user_access_level"),
     Claim::human("groups_direct").of(Kind::List),
+];
+
+/// Whatever starts a pipeline.
+const KNOWN_SOURCES: &[&str] = &[
+    "api",
+    "chat",
+    "container_registry_push",
+    "external",
+    "external_pull_request_event",
+    "merge_request_event",
+    "ondemand_dast_scan",
+    "ondemand_dast_validation",
+    "parent_pipeline",
+    "pipeline",
+    "pipeline_execution_policy_schedule",
+    "push",
+    "schedule",
+    "security_orchestration_policy",
+    "trigger",
+    "unknown",
+    "web",
+    "webide",
 ];

@@ -33,7 +33,7 @@ pub(super) const PRESET: Preset = Preset {
         Claim::name("terraform_project_name"),
         Claim::name("terraform_full_workspace"),
         Claim::context("terraform_run_id"),
-        Claim::context("terraform_run_phase"),
+        Claim::context("terraform_run_phase").among(&["plan", "apply"]),
     ],
     fields: &[
         Field::plain("organization", "terraform_organization_name", "the organization's name"),

@@ -17,7 +17,8 @@ pub(super) const PRESET: Preset = Preset {
                  a folder",
     },
     claims: &[Claim::name("sub"), Claim::context("build_number").of(Kind::Number)],
-    fields: &[Field::plain("sub", "sub", "the URL of the job, with a slash at its end")],
+    fields: &[Field::plain("sub", "sub", "the URL of the job, with a slash at its end")
+        .form(is_job, "the URL of the job as JOB_URL has it, with a slash at its end")],
     pins: &[
         Pins { always: &[SUBJECT], if_shared: &[], basis: Basis::Ids },
         Pins { always: &[SUBJECT.checked(is_bounded)], if_shared: &[], basis: Basis::Names },
@@ -38,4 +39,9 @@ fn is_bounded(test: &Test) -> bool {
         Test::Glob(globs) => globs.iter().all(|glob| !glob.as_str().ends_with("**")),
         exact => super::pin::is_exact(exact),
     }
+}
+
+/// The URL of a job ends in a slash; what else a claim template makes has no form.
+fn is_job(value: &str) -> bool {
+    !value.starts_with("http") || !value.contains("/job/") || value.ends_with('/')
 }

@@ -49,6 +49,8 @@ pub(super) const PRESET: Preset = Preset {
         Field::plain("namespace", NAMESPACE, "the namespace"),
         Field::plain("kubernetes_service_account", ACCOUNT, "the pod's service account"),
         Field::plain("uid", UID, "the `uid` of that account: one made again has another"),
+        Field::plain("sub", "sub", "namespace and account in one")
+            .form(is_subject, "system:serviceaccount:NAMESPACE:NAME"),
         Field::switch(
             "default_account",
             "`true`: the account `default`, which every pod has that names none, is accepted",
@@ -99,3 +101,11 @@ const AS_ACCOUNT: Pin =
     Pin::exact(ACCOUNT, "kubernetes_service_account", "`serviceAccountName` of the pod says it");
 
 const SUBJECT: Pin = Pin::exact("sub", "sub", "system:serviceaccount:NAMESPACE:NAME");
+
+fn is_subject(value: &str) -> bool {
+    let names = value.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
+    let is_named = names.is_some_and(|(namespace, name)| {
+        !namespace.is_empty() && !name.is_empty() && !name.contains(':')
+    });
+    is_named || value.is_empty()
+}

@@ -32,7 +32,7 @@ pub(super) const PRESET: Preset = Preset {
         Claim::name("repo"),
         Claim::name("repo_slug"),
         Claim::context("ref"),
-        Claim::context("ref_type"),
+        Claim::context("ref_type").among(&["branch", "tag", "pull-request"]),
         Claim::context("branch"),
         Claim::context("tag"),
         Claim::context("pr"),
@@ -49,7 +49,7 @@ pub(super) const PRESET: Preset = Preset {
         Field::plain("organization_id", "org_id", "the id of the organization"),
         Field::branch("ref"),
         Field::tag("ref").with(&[("ref_type", "tag")]),
-        Field::plain("ref", "ref", "the whole ref, such as `refs/heads/main`"),
+        Field::whole_ref("ref", "ref"),
         Field::plain(
             "ref_type",
             "ref_type",

@@ -28,7 +28,7 @@ pub(super) const PRESET: Preset = Preset {
         Claim::name("spacePath"),
         Claim::context("runType"),
         Claim::context("runId"),
-        Claim::context("scope"),
+        Claim::context("scope").among(&["read", "write"]),
     ],
     fields: &[
         Field::plain("stack", "callerId", "the id of the stack").with(&[("callerType", "stack")]),
