@@ -44,6 +44,10 @@ pub(super) struct ExecFlags {
     /// The variables in which the configuration found secrets.
     #[arg(skip)]
     secret_variables: Vec<String>,
+    /// The process that started us. Looked up first of all: one that has ended is no parent any
+    /// more, and would never be missed.
+    #[arg(skip = getppid())]
+    parent: Option<Pid>,
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -143,7 +147,7 @@ impl ExecFlags {
             }
         };
         match command.spawn() {
-            Ok(child) => signals.pass_to(child).await,
+            Ok(child) => signals.pass_to(child, self.parent).await,
             Err(error) => {
                 complain(&format!("octobroker: can't run {}: {error}", program.display()));
                 let is_missing = error.kind() == io::ErrorKind::NotFound;
@@ -258,9 +262,9 @@ impl Signals {
     }
 
     /// Passes signals on until the command ends.
-    async fn pass_to(mut self, mut child: Child) -> Exit {
+    async fn pass_to(mut self, mut child: Child, parent: Option<Pid>) -> Exit {
         let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-        let mut ending = std::pin::pin!(end_with_parent(getppid(), pid));
+        let mut ending = std::pin::pin!(end_with_parent(parent, pid));
         loop {
             tokio::select! {
                 never = &mut ending => match never {},

@@ -13,7 +13,7 @@ use super::call::Call;
 use super::catalogue::About;
 use super::creation::Creation;
 use super::not_allowed::{Narrowed, NotAllowed};
-use super::place::{Place, Segments, decoded, plain};
+use super::place::{Place, Segments, decoded, is, plain};
 
 /// To what a rule is narrowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +62,8 @@ impl Names {
 /// Characters of a name that are shown.
 const SHOWN: usize = 80;
 
-/// Query parameters that would widen a call to other spaces.
-const SPACE_PARAMETERS: [&str; 4] = ["space", "spaces", "spaceid", "spaceids"];
+/// Query parameters that begin so would widen a call to other spaces.
+const SPACE_PARAMETER: &str = "space";
 
 /// Query parameters that ask for single things by their ids.
 const ID_PARAMETERS: [&str; 2] = ["ids", "regarding"];
@@ -188,7 +188,8 @@ impl About {
 }
 
 fn judge_space(spaces: &Names, call: &Call<'_>) -> Result<(), NotAllowed> {
-    for (_, value) in parameters(call.query).filter(|(name, _)| is_one(name, &SPACE_PARAMETERS)) {
+    let is_space = |name: &str| plain(name).starts_with(SPACE_PARAMETER);
+    for (_, value) in parameters(call.query).filter(|(name, _)| is_space(name)) {
         spaces.check(Narrowed::Space, &value)?;
     }
     match space_of(call) {
@@ -214,8 +215,13 @@ fn named<'a>(what: Narrowed, call: &Call<'a>) -> impl Iterator<Item = String> + 
     let in_path = placeholders(call, Place::of(call.path), placeholder);
     let in_path = in_path.map(|segment| decoded(segment).into_owned());
     let row = call.route.row;
+    let is_judged = call.route.about().has_body();
     let is_of_row = move |name: &str| {
         let Some(row) = row else { return false };
+        // Where the body counts, the query must not say otherwise.
+        if is_judged && plain(name).starts_with(word) {
+            return true;
+        }
         // In a list of projects, `ids` are those of projects.
         let is_list = row.kind().starts_with(word);
         let means = |known: &&str| is_list || known.starts_with(word);
@@ -246,7 +252,9 @@ fn placeholders<'a>(
 /// parameter would show all that there is.
 fn is_by_id(call: &Call<'_>) -> bool {
     let Some(row) = call.route.row else { return false };
-    let has_id = Segments(call.route.template).any(|segment| segment == "{id}");
+    let place = Place::of(call.path);
+    // `all` in the place of an id is a list.
+    let has_id = placeholders(call, place, "{id}").any(|segment| !is(segment, "all"));
     let is_of_row = |name: &str| row.parameters().any(|known| known.eq_ignore_ascii_case(name));
     let is_id = |name: &str| is_one(name, &ID_PARAMETERS) && is_of_row(name);
     has_id || parameters(call.query).any(|(name, _)| is_id(&name))

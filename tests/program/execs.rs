@@ -278,6 +278,38 @@ async fn a_command_dies_with_whoever_started_exec_even_if_it_ignores_the_request
     stage.close().await;
 }
 
+#[tokio::test]
+async fn a_command_dies_with_whoever_started_exec_even_if_that_ended_before_it_began() {
+    let stage = Stage::set("exec-early-orphan").await;
+    // The token's source ends the shell that started exec, and waits until it is gone.
+    let source = "kill -KILL $(cat shell); while kill -0 $(cat shell) 2>/dev/null; do sleep 0.01; \
+        done; echo $PPID > exec; cat token";
+    let yaml = format!(
+        "octopus: {{ url: '{}' }}\nlisteners: [{{ bind: '127.0.0.1:0' }}]\n\
+         admin: {{ bind: '127.0.0.1:0' }}\n\
+         service_accounts: {{ release-bot: {{ id: {} }} }}\n\
+         ambient: {{ service_account: release-bot, \
+         token: {{ command: [sh, -c, '{source}'] }} }}\n",
+        stage.octopus.url(),
+        stage.account.id,
+    );
+    let config = stage.folder.write("octobroker.yaml", &yaml);
+    // Ends by itself only when the test has taken the folder away.
+    let script = "while [ -e \"$PWD\" ]; do sleep 0.01; done";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "echo $$ > shell; \"$@\" & wait", "sh", env!("CARGO_BIN_EXE_octobroker")]);
+    shell.args(["exec", "--config", &config, "--", "sh", "-c", script]);
+    shell.env_clear().env("PATH", "/usr/bin:/bin").current_dir(stage.folder.path());
+    let mut shell = shell.spawn().unwrap();
+
+    let ended = tokio::task::spawn_blocking(move || shell.wait().unwrap());
+    let exec = stage.read("exec").await;
+
+    until("exec has ended", async || has_ended(exec.trim()).then_some(())).await;
+    assert!(!ended.await.unwrap().success(), "the shell was killed");
+    stage.close().await;
+}
+
 /// Whether there is no such process, or only its exit code for a parent that does not ask.
 fn has_ended(pid: &str) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"));

@@ -61,12 +61,17 @@ const ADMINISTRATION: &[&str] = &[
 /// that is not ASCII, or has an escaped slash, could be read in another way than here.
 pub(super) fn unplaced(place: &Place<'_>) -> Capability {
     let mut segments = place.below.clone();
-    let kind = segments.next().map(plain).unwrap_or_default();
+    let kind = segments.next().map(joined).unwrap_or_default();
     let could_administer = !kind.is_ascii()
         || kind.contains('/')
         || SUSPICIOUS.iter().any(|word| kind.contains(word))
         || segments
-            .map(plain)
+            .map(joined)
             .any(|segment| segment.split('/').any(|word| ADMINISTRATION.contains(&word)));
     if could_administer { Capability::Administer } else { Capability::Everything }
+}
+
+/// A segment's word, without what joins its parts: `service-accounts` is `serviceaccounts`.
+fn joined(segment: &str) -> String {
+    plain(segment).replace(['-', '_'], "")
 }

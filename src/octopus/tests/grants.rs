@@ -210,6 +210,51 @@ const STORIES: &[(&str, &str)] = &[
         "GET /api/|GET /api/Spaces-1|GET /api/tasks/ServerTasks-1|\
          POST /api/spaces/Spaces-1/tasks/ServerTasks-1/cancel|GET /api/Spaces-1/tasks?ids=x",
     ),
+    // octo and scripts look things up in whole lists, and by the links of what they found.
+    ("push-packages", "GET /api/Spaces-1/packages?nuGetPackageId=web"),
+    ("push-build-information", "GET /api/Spaces-1/build-information?packageId=web"),
+    (
+        "create-releases",
+        "GET /api/Spaces-1/channels|POST /api/Spaces-1/channels/rule-test|\
+         GET /api/Spaces-1/channels/Channels-1/releases|GET /api/Spaces-1/lifecycles/all|\
+         GET /api/Spaces-1/packages?nuGetPackageId=web|GET /api/Spaces-1/releases|\
+         GET /api/Spaces-1/packages/packages-web.1.0",
+    ),
+    (
+        "deploy",
+        "GET /api/Spaces-1/channels|GET /api/Spaces-1/channels/Channels-1|\
+         GET /api/Spaces-1/lifecycles/Lifecycles-1|GET /api/Spaces-1/tenants/all|\
+         GET /api/Spaces-1/tenants/Tenants-1|GET /api/Spaces-1/tagsets/all|\
+         GET /api/Spaces-1/machines/all|GET /api/Spaces-1/environments/v2|\
+         GET /api/Spaces-1/dashboard/dynamic?projects=Projects-1&environments=Environments-1|\
+         GET /api/Spaces-1/progression/Projects-1|GET /api/Spaces-1/deploymentfreezes|\
+         GET /api/Spaces-1/projects/Projects-1/progression|GET /api/Spaces-1/releases|\
+         GET /api/Spaces-1/projects/Projects-1/deploymentprocesses|\
+         GET /api/Spaces-1/projects/Projects-1/deploymentsettings|\
+         GET /api/Spaces-1/projects/Projects-1/main/deploymentprocesses|\
+         GET /api/Spaces-1/projects/Projects-1/main/deploymentsettings|\
+         GET /api/Spaces-1/releases/R-1/deployments/preview/Environments-1/Tenants-1|\
+         GET /api/Spaces-1/releases/R-1/deployments|GET /api/Spaces-1/deployments|\
+         GET /api/Spaces-1/interruptions/Interruptions-1",
+    ),
+    (
+        "run-runbooks",
+        "GET /api/Spaces-1/tenants/all|GET /api/Spaces-1/tenants/Tenants-1|\
+         GET /api/Spaces-1/tagsets/all|GET /api/Spaces-1/machines/all|\
+         GET /api/Spaces-1/environments/v2|GET /api/Spaces-1/runbookSnapshots|\
+         GET /api/Spaces-1/runbooks/Runbooks-1/runbookRunTemplate|\
+         GET /api/Spaces-1/runbookProcesses/RunbookProcess-Runbooks-1|\
+         GET /api/Spaces-1/runbookRuns|POST /api/Spaces-1/runbooks/Runbooks-1/run/v1|\
+         GET /api/Spaces-1/interruptions?regarding=ServerTasks-1|\
+         GET /api/Spaces-1/interruptions/Interruptions-1",
+    ),
+    (
+        "manage-targets",
+        "GET /api/Spaces-1/environments/v2|GET /api/Spaces-1/machines/all|\
+         GET /api/Spaces-1/tenants/all|GET /api/Spaces-1/tenants/Tenants-1|\
+         GET /api/Spaces-1/certificates|GET /api/Spaces-1/certificates/Certificates-1|\
+         GET /api/Spaces-1/feeds|GET /api/Spaces-1/feeds/Feeds-1",
+    ),
     // Who is to change something looks at it first.
     (
         "administer",

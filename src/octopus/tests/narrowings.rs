@@ -146,6 +146,34 @@ fn all_three_hold_at_once() {
 }
 
 #[test]
+fn a_list_in_the_place_of_an_id_is_no_read_by_id() {
+    let grant = narrowed("everything", ["", "Web", ""]);
+
+    each(&grant, "GET /api/Spaces-1/variables/variableset-Projects-1", true);
+    let closed = "GET /api/Spaces-1/variables/all|GET /api/Spaces-1/variables/%61LL|\
+                  GET /api/Spaces-1/runbooks/all|GET /api/Spaces-1/releases/all|\
+                  GET /api/Spaces-1/channels/All|GET /api/Spaces-1/tasks/all";
+    each(&grant, closed, false);
+    let lacks = judged(&super::grant("deploy"), "GET /api/Spaces-1/variables/all");
+    assert!(lacks.is_err(), "all variables are of no use to a deployment");
+}
+
+#[test]
+fn the_query_does_not_say_otherwise_than_the_body() {
+    let grant = narrowed("everything", ["Spaces-1", "Web", "Test"]);
+
+    let open = "POST /api/Spaces-1/releases/create/v1?projectName=Web&spaceIdOrName=spaces-1|\
+                POST /api/Spaces-1/deployments/create/untenanted/v1?environmentNames=Test&x=y";
+    each(&grant, open, true);
+    let closed = "POST /api/Spaces-1/releases/create/v1?projectName=Other|\
+                  POST /api/Spaces-1/releases/create/v1?%50rojectId=Other|\
+                  POST /api/Spaces-1/releases/create/v1?spaceIdOrName=Spaces-2|\
+                  POST /api/Spaces-1/deployments/create/untenanted/v1?environmentNames[0]=Production|\
+                  GET /api/Spaces-1/projects/Web?spaces[]=Spaces-2";
+    each(&grant, closed, false);
+}
+
+#[test]
 fn the_operator_learns_what_was_named_and_the_caller_of_which_kind_it_was() {
     let grant = narrowed("everything", ["Spaces-1|web", "Web", ""]);
 
