@@ -63,7 +63,7 @@ async fn what_is_outside_or_not_to_be_seen_is_refused_before_any_exchange() {
         post(target, body).refused(403, "request_not_allowed").await;
     }
     for target in [
-        "/api/Spaces-2",
+        "/api/Spaces-2/projects",
         "/api/Spaces-1/projects/Other",
         "/api/Spaces-1/tasks",
         "/api/tasks?ids=ServerTasks-1",

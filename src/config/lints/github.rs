@@ -43,6 +43,9 @@ fn events(scene: &Scene<'_>, rule: &BuiltRule) -> Vec<Found> {
             let why = if OF_STRANGERS.contains(&event) {
                 "runs in the repository's own name for whoever opened a pull request or wrote a \
                  comment, and `ref` does not tell"
+            } else if OF_AUTHORS.contains(&event) && is_of_branch(rule) {
+                "runs what the author of the pull request wrote, and on refs/pull/N/merge, which \
+                 is never the rule's branch (that it goes to is `base_ref`, under `claims:`)"
             } else if OF_AUTHORS.contains(&event) {
                 "runs what the author of the pull request wrote"
             } else {
@@ -54,6 +57,14 @@ fn events(scene: &Scene<'_>, rule: &BuiltRule) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Whether only branches are accepted.
+fn is_of_branch(rule: &BuiltRule) -> bool {
+    on(rule, "ref").any(|condition| {
+        let refs = accepted(&condition.test);
+        !refs.is_empty() && refs.iter().all(|accepted| accepted.starts_with(BRANCHES))
+    })
 }
 
 fn reusable_workflows(scene: &Scene<'_>, rule: &BuiltRule) -> Vec<Found> {

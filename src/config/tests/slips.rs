@@ -121,3 +121,16 @@ fn a_circleci_rule_without_origin_lets_forks_in() {
         assert_eq!(found.first().and_then(|finding| finding.id), expected, "{members}: {found:?}");
     }
 }
+
+#[test]
+fn a_branch_beside_pull_requests_is_said_to_be_none_of_theirs() {
+    for (members, expected) in [
+        ("repository_id: 7, events: [pull_request], branch: main", true),
+        ("repository_id: 7, events: [pull_request]", false),
+        ("repository_id: 7, events: [pull_request], ref: {glob: 'refs/**'}", false),
+    ] {
+        let found = config(&rule_of("github-actions", "", members)).unwrap().findings;
+        let says = found.iter().any(|finding| finding.sentence.contains("`base_ref`"));
+        assert_eq!(says, expected, "{members}: {found:?}");
+    }
+}

@@ -356,6 +356,6 @@ pub(in crate::octopus) const API: &[Row] = &[
     Row(POST, "/api/{space}/workers", TARGETS, ALONE, Target),
     Row(CHANGE, "/api/{space}/workers/{id}", TARGETS, ALONE, Target),
     Row(WRITES, "/api/{space}/workers/**", ALL, ALONE, Target),
-    Row(GET, "/api/{space}", READ, START, Space),
+    Row(GET, "/api/{space}", READ, START, Server),
     Row(WRITES, "/api/{space}", ADMIN, ALONE, Target),
 ];

@@ -38,13 +38,13 @@ fn spaces_are_those_of_the_path_in_every_spelling() {
     let grant = narrowed("everything", ["Spaces-1|web|Größe", "", ""]);
 
     each(&grant, ALWAYS, true);
-    let open = "GET /api/Spaces-1|GET /api/spaces/web|GET /API/SPACES-1/projects|\
+    let open = "GET /api/Spaces-1|GET /api/Spaces-2|GET /api/spaces/other|GET /API/SPACES-1/projects|\
                 GET /api/spaces/WEB/projects|POST /api/spaces/Spaces-1/packages/raw|\
                 DELETE /api/%53paces-1/projects/Projects-9|GET /api/spaces/gr%C3%B6%C3%9Fe/tasks|\
                 PUT /Spaces-1/nuget/packages|GET /api/Spaces-1/tasks?spaces=Spaces-1,web|\
                 POST /api/Spaces-1/novelties";
     each(&grant, open, true);
-    let closed = "GET /api/Spaces-2|GET /api/spaces/other|GET /api/Spaces-2/projects|\
+    let closed = "GET /api/Spaces-2/projects|DELETE /api/Spaces-2|\
                   GET /api/Spaces-11/projects|GET /api/spaces/web%20/projects|\
                   GET /api/projects|GET /api/tasks|GET /api/tasks?ids=ServerTasks-1|\
                   GET /api/tasks?spaces=Spaces-1|POST /api/packages/raw|PUT /nuget/packages|\
