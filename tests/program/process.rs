@@ -65,7 +65,7 @@ fn command(arguments: &[&str], environment: &[(&str, &str)], folder: &Path) -> C
 
 /// Waits, within bounds, until something is so.
 pub(crate) async fn until<T>(what: &str, find: impl AsyncFn() -> Option<T>) -> T {
-    for _ in 0..10_000 {
+    for _ in 0..30_000 {
         if let Some(found) = find().await {
             return found;
         }

@@ -184,7 +184,7 @@ impl World {
 
     /// Waits, within bounds, until something is so. State, not time, is what is waited for.
     pub(crate) async fn until(&self, what: &str, is_so: impl AsyncFn() -> bool) {
-        for _ in 0..2_000 {
+        for _ in 0..10_000 {
             if is_so().await {
                 return;
             }
