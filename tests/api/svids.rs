@@ -1,6 +1,6 @@
 //! SPIFFE: whose keys verify a JWT-SVID, and what is asked of it.
 
-use emulator::{Algorithm, SigningKey};
+use emulator::{Algorithm, IssuerEndpoint, SigningKey};
 use serde_json::{Value, json};
 
 use crate::forge::{self, judged, line_of};
@@ -12,7 +12,15 @@ const HEADER: &str = r#"{"alg":"RS256","kid":"ci-1"}"#;
 
 /// A world with two trust domains: `acme.example`, whose keys the issuer serves, and
 /// `other.example` with a key of its own. Octopus is asked by API key.
-async fn meshed(source: &str, rule: &str) -> (World, SigningKey, [Box<dyn Send>; 2]) {
+struct Mesh {
+    world: World,
+    /// The key of `other.example`.
+    other: SigningKey,
+    yaml: String,
+    _files: [Box<dyn Send>; 2],
+}
+
+async fn meshed(source: &str, rule: &str) -> Mesh {
     let mut world = World::without_broker().await;
     let other = SigningKey::shared(Algorithm::Rs256).with_kid("other-1");
     let others = KeyFile::new(&format!("svids-{}", world.issuer.address().port()), &[&other]);
@@ -32,9 +40,10 @@ async fn meshed(source: &str, rule: &str) -> (World, SigningKey, [Box<dyn Send>;
     settings.rules = format!(
         "{{ name: web, issuer: mesh, service_account: release-bot, audience: octobroker, {rule} }}"
     );
-    world.serve(&settings.to_yaml()).await;
+    let yaml = settings.to_yaml();
+    world.serve(&yaml).await;
     world.until_ready().await;
-    (world, other, [Box::new(others), Box::new(api_key)])
+    Mesh { world, other, yaml, _files: [Box::new(others), Box::new(api_key)] }
 }
 
 /// What SPIRE signs: no `iss`, no `iat`.
@@ -48,7 +57,7 @@ fn svid(world: &World, subject: &str) -> Value {
 
 #[tokio::test]
 async fn the_trust_domain_of_the_subject_chooses_the_keys() {
-    let (world, other, _files) =
+    let Mesh { world, other, _files, .. } =
         meshed("jwks_url: 'URL/.well-known/jwks'", &format!("sub: '{ID}'")).await;
     let judge = async |key: &SigningKey, claims: Value| {
         let header = HEADER.replace("ci-1", key.kid());
@@ -88,7 +97,7 @@ async fn the_trust_domain_of_the_subject_chooses_the_keys() {
 #[tokio::test]
 async fn an_svid_has_one_audience_and_a_plain_header() {
     let rule = "sub: { glob: 'spiffe://acme.example/ns/shop/sa/*' }";
-    let (world, _, _files) = meshed("jwks_url: 'URL/.well-known/jwks'", rule).await;
+    let Mesh { world, _files, .. } = meshed("jwks_url: 'URL/.well-known/jwks'", rule).await;
     let mut several = svid(&world, ID);
     several["aud"] = json!(["octobroker", "https://reports.acme.example"]);
     let mut endless = svid(&world, ID);
@@ -122,7 +131,7 @@ async fn an_svid_has_one_audience_and_a_plain_header() {
 
 #[tokio::test]
 async fn a_bundle_has_keys_of_its_own_use() {
-    let (world, _, _files) =
+    let Mesh { world, _files, .. } =
         meshed("jwks_url: 'URL/.well-known/jwks'", &format!("sub: '{ID}'")).await;
     let token = |world: &World| forge::signed(world, HEADER, &svid(world, ID).to_string());
     for (used_for, code) in [("jwt-svid", "ok"), ("x509-svid", "key_unknown"), ("sig", "ok")] {
@@ -142,10 +151,32 @@ async fn a_bundle_has_keys_of_its_own_use() {
 
 #[tokio::test]
 async fn a_discovery_provider_is_asked_under_its_own_name() {
-    let (world, _, _files) = meshed("url: 'URL'", &format!("sub: '{ID}'")).await;
+    let Mesh { world, _files, .. } = meshed("url: 'URL'", &format!("sub: '{ID}'")).await;
 
     let token = forge::signed(&world, HEADER, &svid(&world, ID).to_string());
 
     assert_eq!(judged(&world, &token).await["code"], "ok");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn keys_and_stand_ins_of_a_trust_domain_outlive_a_reload() {
+    let Mesh { world, yaml, _files, .. } =
+        meshed("jwks_url: 'URL/.well-known/jwks'", &format!("sub: '{ID}'")).await;
+    let token = forge::signed(&world, HEADER, &svid(&world, ID).to_string());
+    let mut fields = world.login_fields(&token);
+    fields["audience"] = json!("release-bot");
+    let login = world.call("POST", "/token/v1").json(&fields).ok().await;
+    let stand_in = world.keep_secret(login.json()["access_token"].as_str().unwrap().to_owned());
+    // That of the mesh, and that of the issuer, whose document it is as well.
+    assert_eq!(world.issuer.requests(IssuerEndpoint::Jwks), 2);
+
+    world.reload(&yaml).await.unwrap();
+
+    world.get("/api/users/me").bearer(&stand_in).ok().await;
+    world.get("/api/users/me").bearer(&token).ok().await;
+    assert_eq!(world.issuer.requests(IssuerEndpoint::Jwks), 2);
+    world.reload(&yaml.replace("acme.example", "acme.test")).await.unwrap();
+    world.get("/api/users/me").bearer(&stand_in).refused(401, "stand_in_unknown").await;
     world.close().await;
 }
