@@ -236,11 +236,9 @@ impl Proxy {
         loop {
             let turn = turns.next(journey).await;
             let (answer, lease) = self.send(message, body, held, journey).await?;
-            let status = answer.status();
-            let (head, incoming) = answer.into_parts();
-            turn.answered(&head);
-            let answer = Response::from_parts(head, incoming);
-            let Some(held) = held.filter(|_| turns.may_wait_after(status)) else {
+            turn.answered(&answer);
+            let may_repeat = turns.may_wait_after(answer.status());
+            let Some(held) = held.filter(|_| may_repeat) else {
                 return Ok((answer, lease));
             };
             turns::discard(answer, lease).await;

@@ -148,7 +148,8 @@ impl Proxy {
     }
 
     /// The same, with what an earlier one holds for good: its name in `Via`, the places that are
-    /// taken, and, if it speaks to Octopus in the same way, its connections.
+    /// taken; if peers may do as much as before, what they did; and, if it speaks to Octopus in the
+    /// same way, its connections and what is known of Octopus's rate limits.
     #[must_use]
     pub fn keeping(mut self, earlier: &Self) -> Self {
         self.pseudonym.clone_from(&earlier.pseudonym);

@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::response;
+use http::Response;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -32,6 +32,8 @@ pub struct RateBudgets {
 #[derive(Debug)]
 pub struct RateBudget {
     service_account: String,
+    /// Who the account is at Octopus: another user under the same name has a budget of its own.
+    id: Option<String>,
     state: Mutex<State>,
     /// Something is known that was not: whoever waits for a refill looks again.
     news: Notify,
@@ -86,13 +88,14 @@ impl RateBudgets {
     /// The budget of an account.
     pub fn of(&self, account: &ServiceAccount) -> Arc<RateBudget> {
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = budgets.get(&account.name) {
+        if let Some(known) = budgets.get(&account.name).filter(|known| known.id == account.id) {
             return Arc::clone(known);
         }
         let bucket = Bucket::new(Instant::now());
         let state = State { bucket, queue: Queue::default(), is_pumping: false };
         let budget = Arc::new(RateBudget {
             service_account: account.name.clone(),
+            id: account.id.clone(),
             state: Mutex::new(state),
             news: Notify::new(),
             clock: Arc::clone(&self.clock),
@@ -169,8 +172,8 @@ impl RateBudget {
         }
     }
 
-    fn answered(&self, head: &response::Parts) {
-        let advice = Advice::read(head.status, &head.headers, self.clock.now());
+    fn answered<B>(&self, answer: &Response<B>) {
+        let advice = Advice::read(answer.status(), answer.headers(), self.clock.now());
         let remaining = {
             let mut state = self.lock();
             state.bucket.answered(&advice, Instant::now());
@@ -194,9 +197,9 @@ impl Turn {
     }
 
     /// Learns from an answer.
-    pub fn answered(mut self, head: &response::Parts) {
+    pub fn answered<B>(mut self, answer: &Response<B>) {
         if let Some(budget) = self.budget.take() {
-            budget.answered(head);
+            budget.answered(answer);
         }
     }
 }

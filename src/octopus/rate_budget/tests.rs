@@ -1,6 +1,6 @@
 //! Turns, on a clock that waits for nobody.
 
-use http::{Response, StatusCode};
+use http::StatusCode;
 
 use super::*;
 use crate::clock::SystemClock;
@@ -23,15 +23,14 @@ fn budget() -> Arc<RateBudget> {
     RateBudgets::new(Arc::new(SystemClock::new()), Arc::new(metrics)).of(&account("bot"))
 }
 
-/// The head of an answer of a server that allows `burst` at once and 60 a minute.
-fn head(status: StatusCode, burst: u32, remaining: u32) -> response::Parts {
-    let answer = Response::builder()
+/// An answer of a server that allows `burst` at once and 60 a minute.
+fn answer(status: StatusCode, burst: u32, remaining: u32) -> Response<()> {
+    Response::builder()
         .status(status)
         .header("octopus-ratelimit-policy", format!("l={burst};rpm=60"))
         .header("octopus-ratelimit", format!("r={remaining};t=1"))
         .body(())
-        .unwrap();
-    answer.into_parts().0
+        .unwrap()
 }
 
 fn everybody(number: u64) -> Caller {
@@ -42,9 +41,9 @@ fn everybody(number: u64) -> Caller {
 async fn spent() -> Arc<RateBudget> {
     let budget = budget();
     let turn = budget.turn(everybody(0), Instant::now() + PATIENCE).await;
-    turn.answered(&head(StatusCode::OK, 10, 0));
+    turn.answered(&answer(StatusCode::OK, 10, 0));
     let turn = budget.turn(everybody(0), Instant::now() + PATIENCE).await;
-    turn.answered(&head(StatusCode::OK, 10, 0));
+    turn.answered(&answer(StatusCode::OK, 10, 0));
     budget
 }
 
@@ -57,7 +56,7 @@ async fn order(budget: &Arc<RateBudget>, callers: &[Caller]) -> Vec<(u64, bool)>
         tasks::spawn(async move {
             let turn = budget.turn(caller, Instant::now() + PATIENCE).await;
             note.send((caller.number, caller.is_agent)).await.unwrap();
-            turn.answered(&head(StatusCode::OK, 10, 0));
+            turn.answered(&answer(StatusCode::OK, 10, 0));
         });
         tokio::task::yield_now().await;
     }
@@ -76,7 +75,7 @@ async fn a_spent_budget_is_waited_for_at_its_rate() {
 
     for _ in 0..3 {
         let turn = budget.turn(everybody(0), Instant::now() + PATIENCE).await;
-        turn.answered(&head(StatusCode::OK, 10, 0));
+        turn.answered(&answer(StatusCode::OK, 10, 0));
     }
 
     // What is left was told rounded down: between two and three refills of a second each.
@@ -107,7 +106,7 @@ async fn agents_come_after_everybody_else() {
 #[tokio::test(start_paused = true)]
 async fn impatience_goes_without_a_turn() {
     let budget = spent().await;
-    let refused = head(StatusCode::TOO_MANY_REQUESTS, 10, 0);
+    let refused = answer(StatusCode::TOO_MANY_REQUESTS, 10, 0);
     let turn = budget.turn(everybody(0), Instant::now() + PATIENCE).await;
     turn.answered(&refused);
     let start = Instant::now();
@@ -135,13 +134,25 @@ async fn whoever_has_gone_takes_nobodys_turn() {
     assert!(start.elapsed() <= Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
+#[tokio::test]
+async fn another_user_under_the_same_name_has_a_budget_of_its_own() {
+    let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
+    let budgets = RateBudgets::new(Arc::new(SystemClock::new()), metrics);
+    let with_id = |id: &str| ServiceAccount { id: Some(id.to_owned()), ..account("bot") };
+
+    let first = budgets.of(&with_id("1"));
+
+    assert!(Arc::ptr_eq(&first, &budgets.of(&with_id("1"))));
+    assert!(!Arc::ptr_eq(&first, &budgets.of(&with_id("2"))));
+}
+
 #[tokio::test(start_paused = true)]
 async fn good_news_ends_a_wait_early() {
     let budget = budget();
     let under_way = budget.turn(everybody(0), Instant::now() + PATIENCE).await;
     let blocked = budget.turn(everybody(0), Instant::now() + PATIENCE).await;
-    blocked.answered(&head(StatusCode::OK, 10, 0));
-    budget.turn(everybody(0), Instant::now() + PATIENCE).await.answered(&head(
+    blocked.answered(&answer(StatusCode::OK, 10, 0));
+    budget.turn(everybody(0), Instant::now() + PATIENCE).await.answered(&answer(
         StatusCode::OK,
         10,
         0,
@@ -154,7 +165,7 @@ async fn good_news_ends_a_wait_early() {
     });
     tokio::task::yield_now().await;
 
-    under_way.answered(&head(StatusCode::OK, 10, 8));
+    under_way.answered(&answer(StatusCode::OK, 10, 8));
     waiting.await.unwrap();
 
     assert!(start.elapsed() < Duration::from_millis(100), "{:?}", start.elapsed());
