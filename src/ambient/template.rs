@@ -1,8 +1,8 @@
 //! The placeholders of the table.
 //!
 //! `{NAME}` stands for an environment variable that must be set, `{NAME|default}` for one that may
-//! be, `{audience}` for the wanted audience, which may also be a default. An empty variable counts as unset, as CI systems pass
-//! on undefined ones.
+//! be, `{audience}` for the wanted audience, which may also be a default. An empty variable counts as
+//! unset, as CI systems pass on undefined ones.
 
 use std::borrow::Cow;
 

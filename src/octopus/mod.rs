@@ -1,9 +1,11 @@
 //! The other side: the Octopus server.
 //!
 //! In: an [`IdToken`](crate::identity::IdToken) that a rule admitted, for one service account; or
-//! a request that is ready to be sent. Out: an [`AccessToken`]; or Octopus's answer.
+//! a request that is ready to be sent; or a call and what a rule grants. Out: an [`AccessToken`];
+//! Octopus's answer; or whether the call is granted, by the `catalogue` of Octopus's routes.
 //!
-//! The room does not know rules or callers. It never follows a redirect with a token attached,
+//! The room does not know rules, only what they grant, nor callers, only numbers that take turns
+//! when Octopus's rate limit is spent. It never follows a redirect with a token attached,
 //! never sends an ID token anywhere but to the token endpoint, and never repeats a request that
 //! Octopus may have begun to process.
 //!

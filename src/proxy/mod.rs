@@ -1,11 +1,13 @@
 //! The doors: HTTP in, HTTP out.
 //!
 //! In: a connection on a listener. Out: Octopus's answer, or a refusal with a code. A request
-//! passes these files in order: `listener` (limits, deadlines, drain) → `intake` (framing, host,
-//! method, `target`, `credentials`) → `forward` (admission, access token, sending, one repetition
-//! after a 401; before it `judged_body`, where a rule wants to see the body) → `headers` (what goes
-//! out, what comes back) → `answer_body` (streaming) or `refusal`; `journey` notes what happens on
-//! the way and writes the audit line at its end.
+//! passes these files in order: `listener` (limits, deadlines, TLS by `certificate` and `tls`,
+//! drain; `http2` where that was agreed on) → `serving` (by which configuration) → `intake`
+//! (framing, host, method, `target`, `credentials`; `peers` bounds what failures cost) → `forward`
+//! (admission, access token, sending when it is its turn in `turns`, one repetition after a 401;
+//! before it `judged_body`, where a rule wants to see the body) → `headers` (what goes out, what
+//! comes back) → `answer_body` (streaming) or `refusal`; `journey` notes what happens on the way and
+//! writes the audit line at its end.
 //!
 //! What the rule judged is byte for byte what is forwarded. One request in is at most one request
 //! out. The caller never sees Octopus's credential, Octopus never sees the caller's.
@@ -236,8 +238,8 @@ impl Proxy {
         }
     }
 
-    /// Judges a request and, if nothing is against it, answers or forwards it. A body that was not begun to be
-    /// sent stays with the caller.
+    /// Judges a request and, if nothing is against it, answers or forwards it. A body that was not
+    /// begun to be sent stays with the caller.
     async fn pass(
         &self,
         head: Parts,
