@@ -8,6 +8,7 @@
 //! The room knows service accounts by name only; what they are, and what a rule grants, is
 //! `octopus`'s matter. What is known of each provider of tokens is data, in `presets`.
 
+mod candidates;
 mod condition;
 mod cover;
 mod glob;
@@ -23,7 +24,9 @@ pub use glob::{Glob, GlobError};
 pub use rule::Rule;
 pub use trial::{Exclusion, Trial};
 
-use crate::identity::VerifiedToken;
+use candidates::Candidates;
+
+use crate::identity::{ClaimAddress, VerifiedToken};
 use crate::limits;
 use crate::telemetry::Missed;
 
@@ -31,8 +34,8 @@ use crate::telemetry::Missed;
 #[derive(Debug)]
 pub struct Policy<G> {
     rules: Vec<Rule<G>>,
-    /// Issuer's name, then audience: positions in `rules`, ascending.
-    candidates: HashMap<String, HashMap<String, Vec<usize>>>,
+    /// Issuer's name, then audience.
+    candidates: HashMap<String, HashMap<String, Candidates>>,
 }
 
 /// No rule matched: for each candidate, the first condition that failed.
@@ -46,11 +49,17 @@ pub struct Denial {
 impl<G> Policy<G> {
     /// A policy of these rules, tried in this order.
     pub fn new(rules: Vec<Rule<G>>) -> Self {
-        let mut candidates: HashMap<String, HashMap<String, Vec<usize>>> = HashMap::new();
+        let mut groups: HashMap<String, HashMap<String, Vec<usize>>> = HashMap::new();
         for (at, rule) in rules.iter().enumerate() {
-            let of_issuer = candidates.entry(rule.issuer.clone()).or_default();
+            let of_issuer = groups.entry(rule.issuer.clone()).or_default();
             of_issuer.entry(rule.audience.clone()).or_default().push(at);
         }
+        let sorted = |positions| Candidates::of(positions, &rules);
+        let by_audience = |of_issuer: HashMap<String, Vec<usize>>| {
+            of_issuer.into_iter().map(|(audience, at)| (audience, sorted(at))).collect()
+        };
+        let candidates =
+            groups.into_iter().map(|(issuer, group)| (issuer, by_audience(group))).collect();
         Self { rules, candidates }
     }
 
@@ -60,23 +69,29 @@ impl<G> Policy<G> {
         token: &VerifiedToken,
         service_account: Option<&str>,
     ) -> Result<&Rule<G>, Denial> {
-        let mut missed = Vec::new();
-        let candidates = self.candidates(token.issuer_name(), token.audience());
-        for rule in candidates.filter(|rule| rule.is_for(service_account)) {
-            match rule.first_miss(|address| token.claim(address)) {
-                None => return Ok(rule),
-                Some(miss) if missed.len() < limits::LOGGED_MISSES => missed.push(miss),
-                Some(_) => {}
-            }
-        }
-        Err(Denial { missed })
+        let claim = |address: &ClaimAddress| token.claim(address);
+        let Some(group) = self.group(token.issuer_name(), token.audience()) else {
+            return Err(Denial { missed: Vec::new() });
+        };
+        let mut promising = group.promising(claim).filter_map(|at| self.rules.get(at));
+        let decides = |rule: &&Rule<G>| rule.is_for(service_account) && rule.holds(claim);
+        promising.find(decides).ok_or_else(|| {
+            // What each rule misses takes words, so that it is asked for only now.
+            let tried = group.all().filter_map(|at| self.rules.get(at));
+            let tried = tried.filter(|rule| rule.is_for(service_account));
+            let missed = tried.filter_map(|rule| rule.first_miss(claim));
+            Denial { missed: missed.take(limits::LOGGED_MISSES).collect() }
+        })
     }
 
     /// The rules that may be tried on a token of this issuer for this audience.
     fn candidates(&self, issuer: &str, audience: &str) -> impl Iterator<Item = &Rule<G>> {
-        let of_issuer = self.candidates.get(issuer);
-        let positions = of_issuer.and_then(|by_audience| by_audience.get(audience));
-        positions.into_iter().flatten().filter_map(|at| self.rules.get(*at))
+        let group = self.group(issuer, audience);
+        group.into_iter().flat_map(Candidates::all).filter_map(|at| self.rules.get(at))
+    }
+
+    fn group(&self, issuer: &str, audience: &str) -> Option<&Candidates> {
+        self.candidates.get(issuer)?.get(audience)
     }
 
     /// All rules, in order.

@@ -63,6 +63,11 @@ impl Condition {
     pub const fn is_positive(&self) -> bool {
         self.test.is_positive()
     }
+
+    /// True if one text alone passes, byte for byte.
+    pub(super) const fn is_exact(&self) -> bool {
+        matches!(self.test, Test::Exact(_))
+    }
 }
 
 impl Test {
