@@ -38,6 +38,10 @@ deny:
 advisories:
     cargo deny check advisories
 
+# What a request costs beside nginx, HAProxy and Envoy. Needs nginx, haproxy, wrk and openssl of Debian.
+compare *arguments:
+    bench/compare/run {{ arguments }}
+
 # All of what CI runs.
 check:
     .ci/run
