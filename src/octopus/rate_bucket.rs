@@ -29,10 +29,7 @@ impl Bucket {
         self.refill(now);
         let blocked = self.blocked_until.map(|until| until.saturating_duration_since(now));
         let missing = match self.policy {
-            Some(policy) if self.tokens < 1.0 => {
-                Duration::try_from_secs_f64((1.0 - self.tokens) / policy.per_second)
-                    .unwrap_or(Duration::MAX)
-            }
+            Some(policy) if self.tokens < 1.0 => policy.time_for(1.0 - self.tokens),
             _ => Duration::ZERO,
         };
         blocked.unwrap_or_default().max(missing)

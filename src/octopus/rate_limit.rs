@@ -24,6 +24,13 @@ pub(super) struct Policy {
     pub(super) per_second: f64,
 }
 
+impl Policy {
+    /// How long so many requests take to become possible; a rate near zero takes for ever.
+    pub(super) fn time_for(&self, requests: f64) -> Duration {
+        Duration::try_from_secs_f64(requests / self.per_second).unwrap_or(Duration::MAX)
+    }
+}
+
 /// What one answer says.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Advice {
@@ -45,7 +52,7 @@ impl Advice {
         };
         let remaining = parameter(headers, &STATE, "r");
         let refused_for = (status == StatusCode::TOO_MANY_REQUESTS).then(|| {
-            let next = policy.map(|policy| Duration::from_secs_f64(1.0 / policy.per_second));
+            let next = policy.map(|policy| policy.time_for(1.0));
             retry_after(headers, now).or(next).unwrap_or(UNTOLD).min(limits::RETRY_AFTER_MAX)
         });
         Self { policy, remaining, refused_for }
@@ -120,13 +127,17 @@ mod tests {
     #[test]
     fn a_refusal_says_for_how_long() {
         let policy = ("octopus-ratelimit-policy", "l=2;rpm=600");
-        let rows: [(&[_], _); 6] = [
+        let slow = |text| [("octopus-ratelimit-policy", text)];
+        let rows: [(&[_], _); 9] = [
             (&[("retry-after", "7")], 7_000),
             (&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT"), policy], 3_000),
             (&[policy], 100),
             (&[("retry-after", "soon")], 2_000),
             (&[], 2_000),
             (&[("retry-after", "999999999")], 600_000),
+            (&slow("l=2;rpm=1e-300"), 600_000),
+            (&slow("l=2;rpm=5e-324"), 600_000),
+            (&slow("l=2;rpm=1e-9"), 600_000),
         ];
         for (lines, milliseconds) in rows {
             let asked = read(429, lines).refused_for;
