@@ -112,24 +112,15 @@ fn is_safe_path(path: &str) -> bool {
     true
 }
 
-/// Each `%` starts an escape of two hex digits, and none hides another escape that some reader
-/// would decode a second time.
+/// Each `%` starts an escape of two hex digits.
 fn has_sound_escapes(path: &str) -> bool {
-    path.split('%').skip(1).all(is_escape) && !hides_an_escape(path)
+    path.split('%').skip(1).all(|rest| escaped(rest).is_some())
 }
 
-fn is_escape(rest: &str) -> bool {
-    matches!(rest.as_bytes(), [first, second, ..]
-        if first.is_ascii_hexdigit() && second.is_ascii_hexdigit())
-}
-
-/// `%25` in front of two hex digits that stand for `.`, `/`, `\`, `;`, `%` or a control character.
-fn hides_an_escape(path: &str) -> bool {
-    path.match_indices("%25").any(|(at, _)| {
-        let digits = path.get(at + 3..at + 5).unwrap_or_default();
-        u8::from_str_radix(digits, 16)
-            .is_ok_and(|byte| b"./\\;%".contains(&byte) || byte.is_ascii_control())
-    })
+/// The byte that two hex digits behind a `%` stand for.
+fn escaped(rest: &str) -> Option<u8> {
+    let digits = rest.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u8::from_str_radix(digits, 16).ok()
 }
 
 fn is_safe_segment(segment: &str) -> bool {
@@ -137,6 +128,19 @@ fn is_safe_segment(segment: &str) -> bool {
     let Ok(decoded) = percent_decode_str(segment).decode_utf8() else {
         return false;
     };
+    is_safe_text(&decoded) && !(decoded.contains('%') && hides_an_escape(&decoded))
+}
+
+/// Whether a segment that was decoded once holds an escape that would mean something to a reader
+/// who decodes a second time. How it was spelt (`%252e`, `%25%32%65`) is of no matter here.
+fn hides_an_escape(decoded: &str) -> bool {
+    let is_separating = |byte: u8| b"./\\;%".contains(&byte) || byte.is_ascii_control();
+    let mut hidden = decoded.split('%').skip(1).filter_map(escaped);
+    hidden.any(is_separating) || !is_safe_text(&percent_decode_str(decoded).decode_utf8_lossy())
+}
+
+/// Whether the text of a segment is read alike by all.
+fn is_safe_text(decoded: &str) -> bool {
     let looks_like_separator = |character: char| {
         // Division slash, fraction slash, full-width solidus and backslash; one dot leader and
         // full-width full stop: some normalisations make `/`, `\` and `.` of them.
@@ -173,6 +177,23 @@ mod tests {
         "/api/%252fx",
         "/api/%25252e",
         "/api/%2500",
+        "/api/%25%32%65",
+        "/api/%25%32%65%25%32%65/x",
+        "/api/%25%32%66x",
+        "/api/%25%35%63x",
+        "/api/%25%35cx",
+        "/api/%252%65",
+        "/api/%25%32e",
+        "/api/%25%33%62x",
+        "/api/%2525",
+        "/api/%25%32%35",
+        "/api/%252525252e",
+        "/api/%25%32%35%32%65",
+        "/api/%25%32%35%25%33%32x",
+        "/api/x%25%30%30",
+        "/api/x%2520",
+        "/api/%25ef%25bc%258e",
+        "/api/%25%65%66%25bc%25%38%65",
         "/api/%c0%ae%c0%ae/x",
         "/api/%u002e",
         "/api/%ef%bc%8e",
@@ -210,6 +231,8 @@ mod tests {
             "/api/Spaces-1/packages/Acme.Web/1.0.0+build",
             "/api/Spaces-1/projects/100%25",
             "/api/Spaces-1/projects/100%25ab",
+            "/api/Spaces-1/projects/100%25%61%62",
+            "/api/Spaces-1/projects/a%2520b",
             "/api/Spaces-1/projects/%C3%A4",
             "/%61pi",
             "/.well-known/openid-configuration",

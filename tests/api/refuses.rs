@@ -43,6 +43,11 @@ async fn a_path_with_two_readings_is_refused() {
         "/api/Spaces-1/projects/%255cx",
         "/api/Spaces-1/projects/%253bx",
         "/api/Spaces-1/projects/%2500",
+        "/api/Spaces-1/projects/%25%32%65%25%32%65/x",
+        "/api/Spaces-1/projects/%25%32%66x",
+        "/api/Spaces-1/projects/%25%35%63x",
+        "/api/Spaces-1/projects/%252%65%25%32e/x",
+        "/api/Spaces-1/projects/%25%32%35%32%65/x",
         // B-123: look-alikes.
         "/api/Spaces-1/projects/%c0%ae%c0%ae/x",
         "/api/Spaces-1/projects/%e0%80%ae/x",
