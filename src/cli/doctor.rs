@@ -19,6 +19,7 @@ use crate::config::{Config, ConfigError};
 use crate::http_client::{Bounds, HttpClient, Reach, USER_AGENT};
 use crate::limits;
 use crate::octopus::{API_KEY, AccessToken, TokenExchange};
+use crate::secret::without_tokens;
 use crate::telemetry::{Code, error_chain};
 
 /// Whose way is gone, and how it is told.
@@ -151,11 +152,11 @@ impl Way {
     async fn ask_octopus(
         &mut self,
         parts: &Parts,
-        (name, value): (header::HeaderName, HeaderValue),
+        (name, credential): (header::HeaderName, HeaderValue),
     ) -> Result<(), Exit> {
         let client = HttpClient::new(&parts.upstream.tls_roots, Reach::Anywhere);
         let url = parts.upstream.below("/api/users/me");
-        let request = Request::get(url.as_str()).header(name, value);
+        let request = Request::get(url.as_str()).header(name, &credential);
         let request = request.header(header::USER_AGENT, USER_AGENT).body(Full::<Bytes>::default());
         let Ok(request) = request else { return Err(Exit::Failure) };
         let bounds =
@@ -165,6 +166,7 @@ impl Way {
             Ok(answer) if answer.status() == StatusCode::OK => {
                 let user: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
                 let username = user.get("Username").and_then(Value::as_str).unwrap_or("?");
+                let username = without_tokens(username, credential.to_str().unwrap_or_default());
                 self.good("octopus", format!("Octopus knows this as {username}"));
                 Ok(())
             }

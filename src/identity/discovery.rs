@@ -8,7 +8,9 @@ use openidconnect::core::CoreProviderMetadata;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::document::{DocumentFault, read_document, read_value};
 use crate::http_client::is_loopback;
+use crate::secret::without_tokens;
 
 /// Why a discovery document gives no key set.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +18,7 @@ pub(super) enum DiscoveryError {
     #[error("the discovery document can't be read")]
     Unreadable {
         #[source]
-        source: serde_json::Error,
+        source: DocumentFault,
     },
     #[error("the discovery document is of the issuer {found:?}, not of {expected:?}")]
     Issuer { expected: String, found: String },
@@ -37,11 +39,12 @@ pub(super) fn key_set_location(
     issuer: &str,
 ) -> Result<KeySetLocation, DiscoveryError> {
     let unreadable = |source| DiscoveryError::Unreadable { source };
-    let mut members: Map<String, Value> = serde_json::from_slice(document).map_err(unreadable)?;
+    let mut members: Map<String, Value> = read_document(document).map_err(unreadable)?;
     // Discovery 4.3: the two MUST be identical; that is, as strings, not as URLs.
     let found = members.get("issuer").and_then(Value::as_str).unwrap_or_default();
     if found != issuer {
-        let found = found.chars().take(200).collect();
+        // An issuer may echo the credential that it wants from whoever reads its keys.
+        let found = without_tokens(found, "").chars().take(200).collect();
         return Err(DiscoveryError::Issuer { expected: issuer.to_owned(), found });
     }
     for (member, unused) in [
@@ -52,8 +55,7 @@ pub(super) fn key_set_location(
     ] {
         members.entry(member).or_insert(unused);
     }
-    let metadata: CoreProviderMetadata =
-        serde_json::from_value(Value::Object(members)).map_err(unreadable)?;
+    let metadata: CoreProviderMetadata = read_value(Value::Object(members)).map_err(unreadable)?;
     let url = metadata.jwks_uri().url().clone();
     let issuer = metadata.issuer().url();
     let is_on_issuer_host =

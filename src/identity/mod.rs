@@ -13,6 +13,7 @@
 mod algorithm;
 mod claims;
 mod discovery;
+mod document;
 mod fetch;
 mod header;
 mod id_token;
@@ -29,6 +30,8 @@ mod verifier;
 
 pub use algorithm::Algorithm;
 pub use claims::{ClaimAddress, Claims, ClaimsError};
+pub use document::DocumentFault;
+pub(crate) use document::read_document;
 pub use id_token::{Fingerprint, IdToken, IdTokenError};
 pub use inspection::{Check, CheckOutcome, Inspection, Keys};
 pub use issuer::{Issuer, KeySource, TokenKind};

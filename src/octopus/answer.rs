@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::exchange::ExchangeError;
-use crate::identity::IdToken;
+use crate::identity::{IdToken, read_document};
 use crate::limits;
-use crate::secret::Secret;
+use crate::secret::{Secret, without_tokens};
 
 /// A token and its life, as the server says.
 #[derive(Debug)]
@@ -71,8 +71,8 @@ fn issued(answer: &Response<Bytes>) -> Result<Issued, ExchangeError> {
     if answer.headers().contains_key(header::CONTENT_ENCODING) {
         return malformed("is compressed, which was not asked for");
     }
-    let Ok(success) = serde_json::from_slice::<Success>(answer.body()) else {
-        return malformed("is not JSON with one string access_token");
+    let Ok(success) = read_document::<Success>(answer.body()) else {
+        return malformed("is not a JSON object with one string access_token");
     };
     let token = Secret::new(success.access_token);
     if success.error.is_some_and(|error| !error.is_null()) {
@@ -105,21 +105,18 @@ fn life(expires_in: Option<&RawValue>) -> Duration {
     }
 }
 
-/// The server's own words, for the log: bounded, and without the token that it may echo.
+/// The server's own words, for the log: bounded, and without any piece of the token that it may
+/// echo.
 fn reason(body: &[u8], id_token: &IdToken) -> String {
-    let failure: Failure = serde_json::from_slice(body).unwrap_or_default();
+    let failure: Failure = read_document(body).unwrap_or_default();
     let octopus = || failure.error_message.into_iter().chain(failure.errors).collect::<Vec<_>>();
     let words = match (failure.error_description, failure.error) {
         (Some(description), _) if !description.is_empty() => description,
         (_, Some(error)) if !error.is_empty() => error,
         _ => octopus().join("; "),
     };
-    let words = words.replace(id_token.expose(), "[token]");
-    let words: Vec<&str> = words
-        .split_ascii_whitespace()
-        .map(|word| if word.contains("eyJ") { "[token]" } else { word })
-        .collect();
-    let mut text: String = words.join(" ").chars().take(limits::LOGGED_VALUE_CHARS).collect();
+    let words = without_tokens(&words, id_token.expose());
+    let mut text: String = words.chars().take(limits::LOGGED_VALUE_CHARS).collect();
     if text.is_empty() {
         "no reason given".clone_into(&mut text);
     }
@@ -185,6 +182,7 @@ mod tests {
             "",
             "null",
             "[]",
+            r#"["t","Bearer",300,null]"#,
             "<html>",
             "{}",
             r#"{"access_token":"t"}x"#,
@@ -210,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_is_not_utf_8_is_refused() {
+        for junk in [&b"\xff"[..], b"\xc0\xae", b"\xed\xa0\x80"] {
+            let body = [&b"{\"x\":\""[..], junk, b"\",\"access_token\":\"t\"}"].concat();
+            let answer = Response::new(Bytes::from(body));
+            let outcome = judge(&answer, &id_token(), UNIX_EPOCH);
+            assert!(matches!(outcome, Err(ExchangeError::Malformed { .. })), "{junk:?}");
+        }
+    }
+
+    #[test]
     fn both_error_dialects_give_their_reason_without_the_token() {
         let rows = [
             (r#"{"error":"invalid_request","error_description":"no match"}"#, "no match"),
@@ -223,6 +231,8 @@ mod tests {
                 r#"{"error_description":"got eyJh.eyJi.c2ln \u001b[31m!"}"#,
                 "got [token] \u{1b}[31m!",
             ),
+            (r#"{"error_description":"e y J h . e y J i: no c2ln"}"#, "[token] no c2ln"),
+            (r#"{"ErrorMessage":"parts eyJh","Errors":["eyJi","c2ln"]}"#, "parts [token]"),
         ];
         for (body, expected) in rows {
             match judged(400, body) {

@@ -10,6 +10,7 @@ use super::exchange::ExchangeError;
 use super::upstream::{TokenEndpoint, Upstream};
 use crate::clock::Clock;
 use crate::http_client::{Bounds, HttpClient, HttpError, is_loopback};
+use crate::identity::read_document;
 use crate::limits;
 use crate::single_flight::SingleFlight;
 
@@ -97,7 +98,7 @@ impl Core {
             token_endpoint: Url,
         }
         let malformed = |fault| ExchangeError::Malformed { fault };
-        let document: Document = serde_json::from_slice(document)
+        let document: Document = read_document(document)
             .map_err(|_| malformed("(the discovery document) has no absolute token_endpoint"))?;
         let published = document.token_endpoint;
         if self.upstream.token_endpoint == TokenEndpoint::Rebase {

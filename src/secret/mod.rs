@@ -1,12 +1,14 @@
 //! Text that must not be seen: ID tokens, access tokens, API keys, stand-ins.
 
 mod file;
+mod redact;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
 pub use file::SecretFileError;
+pub use redact::without_tokens;
 
 /// A secret text. `Debug` says nothing, there is no `Display`, and the memory is wiped on drop.
 ///

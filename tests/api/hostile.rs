@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use emulator::{IssuerEndpoint, RawAnswer};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -115,4 +116,82 @@ async fn large_tokens_take_the_place_of_several_verified_ones() {
         assert!((1.0..=most).contains(&cached), "{padding}: {cached}");
         world.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_echoes_the_id_token_in_pieces_leaves_none_in_the_log() {
+    let world = World::start().await;
+    let job = world.job();
+    let parts: Vec<&str> = job.split('.').collect();
+    let broken = |size: usize, separator: &str| {
+        let pieces: Vec<&str> =
+            job.as_bytes().chunks(size).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
+        pieces.join(separator)
+    };
+    let echoes = [
+        parts.join(" . "),
+        parts[0].to_owned(),
+        parts[1].to_owned(),
+        parts[2].to_owned(),
+        parts[2].chars().skip(100).take(40).collect(),
+        broken(40, " "),
+        broken(7, "\r\n"),
+        broken(1, "\u{200b}"),
+    ];
+    for (number, echo) in echoes.into_iter().enumerate() {
+        let body =
+            json!({ "error": "invalid_request", "error_description": format!("no: {echo}") });
+        world.octopus.set(|knobs| knobs.exchange_answer = Some(RawAnswer::json(400, &body)));
+
+        world.get("/api/users/me").bearer(&job).refused(403, "exchange_refused").await;
+
+        let line = world.audited(number + 1).await;
+        let detail = line["detail"].as_str().unwrap();
+        assert!(detail.ends_with("no: [token]"), "{detail}");
+        world.advance_seconds(11);
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_rate_near_zero_costs_no_more_than_its_429() {
+    let world = World::start_with(|settings| {
+        settings.more = "limits: { rate_limit_wait: 0s }".to_owned();
+    })
+    .await;
+    let job = world.job();
+    for policy in ["l=1;rpm=1e-300", "l=1;rpm=5e-324", "l=1e9;rpm=1e-9", "l=inf;rpm=NaN"] {
+        let answer = RawAnswer::status(429).header("octopus-ratelimit-policy", policy);
+        world.octopus.answer_once("/api/users/me", answer.header("octopus-ratelimit", "r=1e-300"));
+
+        let reply = world.get("/api/users/me").bearer(&job).send().await;
+
+        assert_eq!((reply.status, reply.header("octobroker-error")), (429, None), "{policy}");
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn documents_that_are_not_utf_8_are_refused() {
+    let world = World::start().await;
+    let body = b"{\"x\":\"\xc0\xae\",\"access_token\":\"t\",\"expires_in\":300}";
+    let answer = RawAnswer::text(200, "application/json", *body);
+    world.octopus.set(|knobs| knobs.exchange_answer = Some(answer));
+    world.fails(502, "exchange_failed").await;
+    world.octopus.set(|knobs| knobs.exchange_answer = None);
+    world.advance_seconds(31);
+    world.works().await;
+
+    let key = world.issuer.key().with_kid("new");
+    let token = world.keep_secret(world.issuer.mint_with(&key, &world.claims()));
+    let keys = json!({ "keys": [key.public_jwk()] }).to_string();
+    let odd = [&b"{\"x\":\"\xed\xa0\x80\","[..], &keys.as_bytes()[1..]].concat();
+    for (document, status) in [(odd, 503), (keys.into_bytes(), 200)] {
+        let answer = RawAnswer::text(200, "application/json", document);
+        world.issuer.set_answer(IssuerEndpoint::Jwks, Some(answer));
+        world.advance_seconds(11);
+
+        assert_eq!(world.get("/api/users/me").bearer(&token).send().await.status, status);
+    }
+    world.close().await;
 }

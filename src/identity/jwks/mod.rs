@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::algorithm::{Algorithm, KeyKind};
+use super::document::{DocumentFault, read_document};
 use super::header::Header;
 use super::id_token::IdToken;
 use super::issuer::TokenKind;
@@ -31,9 +32,9 @@ pub struct KeySet {
 /// Why a document is no key set.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
-    /// Not JSON with an array `keys`.
+    /// Not UTF-8, or not JSON with an array `keys`.
     #[error("the document is not a JSON Web Key Set")]
-    Form(#[source] serde_json::Error),
+    Form(#[source] DocumentFault),
     /// No key in it can be used.
     #[error("none of its {count} keys can be used to verify signatures")]
     Empty {
@@ -71,11 +72,8 @@ impl KeySet {
             #[serde(borrow)]
             keys: Vec<&'a RawValue>,
         }
-        if !is_object(document) {
-            return Err(KeySetError::Form(serde::de::Error::custom("it is not an object")));
-        }
         let digest = digest(&SHA256, document).as_ref().to_vec();
-        let document: Document<'_> = serde_json::from_slice(document).map_err(KeySetError::Form)?;
+        let document: Document<'_> = read_document(document).map_err(KeySetError::Form)?;
         let usable = document.keys.iter().take(limits::JWKS_KEYS);
         let keys: Vec<Key> = usable.filter_map(|key| Key::parse(key.get(), kind)).collect();
         if keys.is_empty() {
@@ -134,10 +132,7 @@ impl KeySet {
 impl Key {
     /// One member of `keys`; `None` if it can't be used to verify ID tokens.
     fn parse(json: &str, kind: TokenKind) -> Option<Self> {
-        if !is_object(json.as_bytes()) {
-            return None;
-        }
-        let jwk: Jwk = serde_json::from_str(json).ok()?;
+        let jwk: Jwk = read_document(json.as_bytes()).ok()?;
         // A SPIFFE bundle also has keys of X.509; a discovery provider marks its keys as others do.
         let is_use = |used_for| match kind {
             TokenKind::IdToken => used_for == "sig",
@@ -245,11 +240,6 @@ impl Jwk {
         ParsedPublicKey::new(algorithm, point).ok()?;
         DecodingKey::from_ec_components(x, y).ok()
     }
-}
-
-/// serde reads a structure from an array of its members' values, too.
-fn is_object(json: &[u8]) -> bool {
-    json.trim_ascii_start().starts_with(b"{")
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
