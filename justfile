@@ -38,6 +38,10 @@ deny:
 advisories:
     cargo deny check advisories
 
+# Bytes that nobody thought of: 30 s for each target, or so many seconds for those that are named.
+fuzz seconds="30" *targets:
+    FUZZ_SECONDS={{ seconds }} .ci/fuzz {{ targets }}
+
 # What a request costs beside nginx, HAProxy and Envoy. Needs nginx, haproxy, wrk and openssl of Debian.
 compare *arguments:
     bench/compare/run {{ arguments }}

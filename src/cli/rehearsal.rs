@@ -119,11 +119,11 @@ impl Rehearsal {
         let below = below.filter(|below| below.is_empty() || below.starts_with('/'));
         let never = match (check_target(&asked.target), below) {
             (Err(code), _) => Some((code, "the path could be read in two ways, or is none")),
-            (Ok(()), None) => Some((
+            (Ok(_), None) => Some((
                 Code::RequestNotAllowed,
                 "the path is outside the virtual directory of octopus.url",
             )),
-            (Ok(()), Some(_)) => None,
+            (Ok(_), Some(_)) => None,
         };
         RequestJudgement {
             asked: asked.clone(),

@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Serialize;
 use url::Url;
@@ -208,10 +208,7 @@ impl OctopusExchange {
         let request = request(url, account, id_token)?;
         let bounds = Bounds { timeout: self.timeout, bytes: limits::EXCHANGE_ANSWER_BYTES };
         let answer = self.client.send(request, bounds).await.map_err(ExchangeError::unreachable)?;
-        let issued = answer::judge(&answer, id_token, self.clock.now())?;
-        let fault = "has an access_token that can't be a header value";
-        AccessToken::new(&issued.token, asked, issued.life)
-            .ok_or(ExchangeError::Malformed { fault })
+        read_exchange_answer(&answer, id_token, asked, self.clock.now())
     }
 }
 
@@ -232,6 +229,19 @@ impl TokenExchange for OctopusExchange {
             outcome
         })
     }
+}
+
+/// Reads what the token endpoint answered to an exchange of `id_token`. The access token lives from
+/// when it was asked for; `now` is for a `Retry-After` that is a date.
+pub fn read_exchange_answer(
+    answer: &Response<Bytes>,
+    id_token: &IdToken,
+    asked: (Duration, SystemTime),
+    now: SystemTime,
+) -> Result<AccessToken, ExchangeError> {
+    let issued = answer::judge(answer, id_token, now)?;
+    let fault = "has an access_token that can't be a header value";
+    AccessToken::new(&issued.token, asked, issued.life).ok_or(ExchangeError::Malformed { fault })
 }
 
 /// The four fields that Octopus requires, as JSON, which all its official clients send.

@@ -44,7 +44,7 @@ pub use api_key::{API_KEY, ApiKey};
 pub use call::Call;
 pub use call_pattern::{CallPattern, CallPatternError};
 pub use capability::{Capabilities, Capability};
-pub use exchange::{ExchangeError, OctopusExchange, TokenExchange};
+pub use exchange::{ExchangeError, OctopusExchange, TokenExchange, read_exchange_answer};
 pub use grant::Grant;
 pub use narrowing::{Names, Narrowing};
 pub use not_allowed::{BodyProblem, Narrowed, NotAllowed};

@@ -92,9 +92,10 @@ impl Target {
     }
 }
 
-/// Whether a path with its query would be taken, for whoever wants to know without sending it.
-pub fn check_target(raw: &str) -> Result<(), Code> {
-    Target::judge(raw).map(drop)
+/// A path with its query as it would go out, if it is taken: for whoever wants to know without
+/// sending it.
+pub fn check_target(raw: &str) -> Result<String, Code> {
+    Target::judge(raw).map(|target| target.text)
 }
 
 /// True if every reader sees the same segments in a path.
