@@ -11,16 +11,15 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
 use tracing::{debug, warn};
 
 use super::certificate::Certificate;
+use super::handshake::shake_hands;
 use super::peers::Peer;
 use super::refusal::Refusal;
 use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
 use super::{ListenerSpec, Origin, Places, Proxy, Serving, http2, tls, trace};
-use crate::limits;
 use crate::shutdown::Watcher;
 use crate::tasks;
 use crate::telemetry::{Code, Door, RequestOutcome};
@@ -70,6 +69,9 @@ impl Listener {
     pub async fn run(self, serving: Serving, places: Places, mut watcher: Watcher) {
         let certificate = self.certificate.clone();
         let metrics = Arc::clone(&serving.now().metrics);
+        if certificate.is_some() {
+            metrics.tls_offered(&self.spec.name());
+        }
         let fresh = async move {
             match certificate {
                 Some(certificate) => certificate.keep_fresh(&metrics).await,
@@ -163,14 +165,13 @@ async fn encrypted(
     mut origin: Origin,
     watcher: Watcher,
 ) {
-    let handshake = TlsAcceptor::from(config).accept(stream);
-    let shaken = tokio::time::timeout(limits::TLS_HANDSHAKE_TIMEOUT, handshake).await;
-    let shaken = shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-    let stream = match shaken {
+    let stream = match shake_hands(stream, config).await {
         Ok(stream) => stream,
-        Err(error) => {
+        Err((reason, error)) => {
             // Port scanners and health checks do this all day.
-            debug!(listener = origin.listener, peer = origin.remote, %error, "no TLS handshake");
+            let (listener, peer) = (&origin.listener, &origin.remote);
+            debug!(listener, peer, reason = reason.as_str(), %error, "no TLS handshake");
+            serving.now().metrics.handshake_failed(listener, reason);
             return;
         }
     };

@@ -1,8 +1,8 @@
 //! The doors: HTTP in, HTTP out.
 //!
 //! In: a connection on a listener. Out: Octopus's answer, or a refusal with a code. A request
-//! passes these files in order: `listener` (limits, deadlines, TLS by `certificate` and `tls`,
-//! drain; `http2` where that was agreed on) → `serving` (by which configuration) → `intake`
+//! passes these files in order: `listener` (limits, deadlines, TLS by `certificate`, `tls` and
+//! `handshake`, drain; `http2` where that was agreed on) → `serving` (by which configuration) → `intake`
 //! (framing, host, method, `target`, `credentials`; `peers` bounds what failures cost) → `forward`
 //! (admission, access token, sending when it is its turn in `turns`, one repetition after a 401;
 //! before it `judged_body`, where a rule wants to see the body) → `headers` (what goes out, what
@@ -18,6 +18,7 @@ mod answer_body;
 mod certificate;
 mod credentials;
 mod forward;
+mod handshake;
 mod headers;
 mod http2;
 mod intake;

@@ -16,7 +16,8 @@ use prometheus::{Error, IntGauge, Registry, TextEncoder};
 use super::code::Code;
 use super::names::Known;
 use super::outcomes::{
-    AccessTokenResult, Door, ExchangeOutcome, RefreshOutcome, RequestOutcome, Verification,
+    AccessTokenResult, Door, ExchangeOutcome, HandshakeFailure, RefreshOutcome, RequestOutcome,
+    Verification,
 };
 use super::process::ProcessCollector;
 use super::series::{ConfigSeries, KeySeries, RequestSeries, TokenSeries, UpstreamSeries};
@@ -154,6 +155,22 @@ impl Metrics {
         let listener = known.listeners.known(Some(listener));
         let seconds = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
         self.requests.certificate_expiry.with_label_values(&[listener]).set(seconds);
+    }
+
+    /// A listener speaks TLS: failures of its handshakes stand at 0.
+    pub fn tls_offered(&self, listener: &str) {
+        let known = self.known.load();
+        let listener = known.listeners.known(Some(listener));
+        for reason in HandshakeFailure::ALL {
+            self.requests.handshake_failures.with_label_values(&[listener, reason.as_str()]);
+        }
+    }
+
+    /// A connection to a listener ended in its TLS handshake.
+    pub fn handshake_failed(&self, listener: &str, reason: HandshakeFailure) {
+        let known = self.known.load();
+        let listener = known.listeners.known(Some(listener));
+        self.requests.handshake_failures.with_label_values(&[listener, reason.as_str()]).inc();
     }
 
     /// The head of an answer of Octopus came, `elapsed` after the request was sent.

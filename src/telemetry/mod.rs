@@ -34,7 +34,8 @@ pub use escape::{escaped, is_hostile};
 pub use logging::{Format, Level, UnknownLevel, subscriber};
 pub use metrics::{InFlight, Labels, Metrics, OpenConnection};
 pub use outcomes::{
-    AccessTokenResult, Door, ExchangeOutcome, RefreshOutcome, RequestOutcome, Verification,
+    AccessTokenResult, Door, ExchangeOutcome, HandshakeFailure, RefreshOutcome, RequestOutcome,
+    Verification,
 };
 pub use sink::{Captured, Sink};
 

@@ -183,3 +183,55 @@ impl RefreshOutcome {
         }
     }
 }
+
+/// Why a connection to a TLS listener ended before a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandshakeFailure {
+    /// What came is no TLS: plain HTTP, most often.
+    NoTls,
+    /// The client offers neither TLS 1.2 nor 1.3.
+    NoCommonVersion,
+    /// Client and listener have no cipher suite, key exchange, signature or protocol in common.
+    NoCommonParameters,
+    /// The listener wants a client certificate, and none came.
+    NoClientCertificate,
+    /// The client's certificate is not accepted: of another CA, or expired.
+    ClientCertificateRefused,
+    /// The client ended it with an alert: it does not accept the listener's certificate, most often.
+    RefusedByClient,
+    /// The client's messages are not those of the protocol.
+    ProtocolError,
+    /// The client closed or reset the connection.
+    Closed,
+    /// It was not over in time.
+    Timeout,
+}
+
+impl HandshakeFailure {
+    pub(super) const ALL: [Self; 9] = [
+        Self::NoTls,
+        Self::NoCommonVersion,
+        Self::NoCommonParameters,
+        Self::NoClientCertificate,
+        Self::ClientCertificateRefused,
+        Self::RefusedByClient,
+        Self::ProtocolError,
+        Self::Closed,
+        Self::Timeout,
+    ];
+
+    /// The word, in `snake_case`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoTls => "no_tls",
+            Self::NoCommonVersion => "no_common_version",
+            Self::NoCommonParameters => "no_common_parameters",
+            Self::NoClientCertificate => "no_client_certificate",
+            Self::ClientCertificateRefused => "client_certificate_refused",
+            Self::RefusedByClient => "refused_by_client",
+            Self::ProtocolError => "protocol_error",
+            Self::Closed => "closed",
+            Self::Timeout => "timeout",
+        }
+    }
+}

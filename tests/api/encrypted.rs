@@ -20,7 +20,7 @@ use crate::world::{Authority, Pair, PairFiles, Settings, TemporaryFile, World};
 /// A broker behind TLS, and those who signed its certificate.
 pub(crate) struct Encrypted {
     pub(crate) world: World,
-    authority: Authority,
+    pub(crate) authority: Authority,
     _files: (PairFiles, TemporaryFile),
 }
 
@@ -51,7 +51,7 @@ impl Encrypted {
         Self { world, authority, _files: (files, ca) }
     }
 
-    async fn with_client_certificates() -> Self {
+    pub(crate) async fn with_client_certificates() -> Self {
         let more = |ca: &TemporaryFile| format!(", client_ca_file: '{}'", ca.path().display());
         Self::start_with(more, |_| {}).await
     }
@@ -84,7 +84,7 @@ impl Encrypted {
     }
 }
 
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     config: Arc<ClientConfig>,
 ) -> std::io::Result<TlsStream<TcpStream>> {

@@ -33,6 +33,7 @@ mod forgeries;
 mod forwards;
 mod frames;
 mod generations;
+mod handshakes;
 mod headers_of_tokens;
 mod hostile;
 mod http2;

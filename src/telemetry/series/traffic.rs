@@ -33,6 +33,7 @@ pub(in crate::telemetry) struct RequestSeries {
     pub(in crate::telemetry) in_flight: IntGauge,
     pub(in crate::telemetry) connections: IntGaugeVec,
     pub(in crate::telemetry) certificate_expiry: IntGaugeVec,
+    pub(in crate::telemetry) handshake_failures: IntCounterVec,
     pub(in crate::telemetry) panics: IntCounter,
     total: IntCounterVec,
     durations: HistogramVec,
@@ -59,6 +60,12 @@ impl RequestSeries {
                     "When the certificate of a listener expires, in seconds since 1970.",
                 ),
                 &["listener"],
+            )?,
+            handshake_failures: counters(
+                registry,
+                "octobroker_tls_handshake_failures_total",
+                "Connections that ended in their TLS handshake, by why.",
+                &["listener", "reason"],
             )?,
             panics: registered(
                 registry,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::page::parse;
 use crate::telemetry::{
-    AccessTokenResult, Code, Door, ExchangeOutcome, Labels, Metrics, RefreshOutcome,
-    RequestOutcome, Verification,
+    AccessTokenResult, Code, Door, ExchangeOutcome, HandshakeFailure, Labels, Metrics,
+    RefreshOutcome, RequestOutcome, Verification,
 };
 
 fn metrics() -> Metrics {
@@ -187,6 +187,7 @@ fn the_number_of_series_has_a_bound_that_traffic_does_not_move() {
             metrics.exchanged(name, ExchangeOutcome::Failed, Duration::ZERO);
             metrics.access_token_rejected(name);
             drop(metrics.connection_opened(name));
+            metrics.handshake_failed(name, HandshakeFailure::NoTls);
         }
     };
 
@@ -263,6 +264,24 @@ fn each_event_moves_its_own_series() {
         ("octobroker_verified_tokens_cached", 9_223_372_036_854_775_807.0),
     ] {
         assert_eq!(sample(&metrics, key), Some(value), "{key}");
+    }
+}
+
+#[test]
+fn only_a_listener_that_speaks_tls_counts_handshakes() {
+    let metrics = metrics();
+    let word = |reason: &HandshakeFailure| {
+        let reason = reason.as_str();
+        format!("octobroker_tls_handshake_failures_total{{listener=\"main\",reason=\"{reason}\"}}")
+    };
+    assert!(!metrics.render().contains("octobroker_tls_handshake_failures_total"));
+
+    metrics.tls_offered("main");
+    metrics.handshake_failed("main", HandshakeFailure::RefusedByClient);
+
+    for reason in HandshakeFailure::ALL {
+        let count = f64::from(u8::from(reason == HandshakeFailure::RefusedByClient));
+        assert_eq!(sample(&metrics, &word(&reason)), Some(count), "{reason:?}");
     }
 }
 
