@@ -29,7 +29,8 @@ pub(super) const FORM: Form = Form::of(&[
     Key::new(
         "idle_timeout",
         Shape::Duration,
-        "Longest silence, each way; a whole transfer may take as long as it likes.",
+        "Longest silence, each way, also between two events; a whole transfer may take as long as it \
+         likes.",
     )
     .default("60s"),
 ]);
