@@ -123,12 +123,16 @@ fn reason(body: &[u8], id_token: &IdToken) -> String {
     text
 }
 
-/// `Retry-After` (RFC 9110 10.2.3): seconds or a date, bounded.
+/// `Retry-After` (RFC 9110 10.2.3): seconds or a date, bounded. A date is one of the server's clock,
+/// as the answer's own `Date` is; ours may be another, and counts only if that is missing.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let pause = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default(),
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let pause = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let told = headers.get(header::DATE).and_then(|value| date(value.to_str().ok()?));
+        date(text)?.duration_since(told.unwrap_or(now)).unwrap_or_default()
     };
     Some(pause.min(limits::RETRY_AFTER_MAX))
 }

@@ -128,8 +128,17 @@ mod tests {
     fn a_refusal_says_for_how_long() {
         let policy = ("octopus-ratelimit-policy", "l=2;rpm=600");
         let slow = |text| [("octopus-ratelimit-policy", text)];
-        let rows: [(&[_], _); 9] = [
+        let rows: [(&[_], _); 11] = [
             (&[("retry-after", "7")], 7_000),
+            (&[("retry-after", "7"), ("date", "Sun, 06 Nov 1994 08:49:40 GMT")], 7_000),
+            // The server's clock is a day ahead of ours, and asks for 5 s.
+            (
+                &[
+                    ("retry-after", "Mon, 07 Nov 1994 08:49:42 GMT"),
+                    ("date", "Mon, 07 Nov 1994 08:49:37 GMT"),
+                ],
+                5_000,
+            ),
             (&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT"), policy], 3_000),
             (&[policy], 100),
             (&[("retry-after", "soon")], 2_000),
