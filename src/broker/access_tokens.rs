@@ -136,20 +136,31 @@ impl AccessTokens {
         Self { core: Arc::new(core), flights: Arc::clone(&earlier.flights) }
     }
 
-    /// The access token for an admission: the one at hand while it is usable, else a new one, for
-    /// which all who ask at the same time wait together.
-    pub async fn obtain(&self, admission: &Admission) -> Result<Obtained, ExchangeFailure> {
-        let outcome = self.find_or_exchange(admission).await;
-        let result = match &outcome {
+    /// Counts how an access token was come by.
+    pub(super) fn note(&self, outcome: &Result<Obtained, ExchangeFailure>) {
+        let result = match outcome {
             Ok(obtained) => obtained.result,
             Err(failure) if failure.is_remembered => AccessTokenResult::RememberedFailure,
             Err(_) => AccessTokenResult::Miss,
         };
         self.core.metrics.access_token_requested(result);
-        outcome
     }
 
-    async fn find_or_exchange(&self, admission: &Admission) -> Result<Obtained, ExchangeFailure> {
+    /// Counts a request that waits because Octopus limits the rate of exchanges.
+    pub(super) fn note_wait(&self, admission: &Admission) {
+        self.core.metrics.rate_limit_waited(&admission.service_account.name);
+    }
+
+    /// True if the ID token still holds after `pause`.
+    pub(super) fn may_exchange_after(&self, pause: Duration, admission: &Admission) -> bool {
+        admission.is_exchangeable_at(self.core.clock.unix_seconds() + pause.as_secs_f64())
+    }
+
+    /// One look, and one exchange if it needs one.
+    pub(super) async fn find_or_exchange(
+        &self,
+        admission: &Admission,
+    ) -> Result<Obtained, ExchangeFailure> {
         let key = Arc::new(Key::of(admission));
         let failure = self.core.remembered_failure(&key);
         if let Some(cached) = self.core.usable(&key) {
@@ -289,7 +300,7 @@ impl Core {
             }
             Err(error) => {
                 let streak = self.failures.get(&key).map_or(0, |failure| failure.streak) + 1;
-                let until = self.clock.elapsed() + pause(&error, streak);
+                let until = self.clock.elapsed() + error.pause(streak);
                 let failure = Failure { error, until, streak };
                 self.failures.insert(key, failure.clone());
                 Err(failure)
@@ -321,15 +332,4 @@ impl Failure {
     fn of(error: ExchangeError, now: Duration) -> Self {
         Self { error: Arc::new(error), until: now, streak: 1 }
     }
-}
-
-/// How long a failure is remembered: a refusal 10 s; a server that is not well 1 s, doubled with
-/// each failure up to 30 s, or as long as it asks for.
-fn pause(error: &ExchangeError, streak: u32) -> Duration {
-    if let ExchangeError::Refused { .. } = error {
-        return limits::REFUSAL_REMEMBERED;
-    }
-    let doubled = 2_u32.saturating_pow(streak.saturating_sub(1));
-    let backoff = limits::SICK_PAUSE_MIN.saturating_mul(doubled).min(limits::SICK_PAUSE_MAX);
-    error.retry_after().map_or(backoff, |asked| asked.max(limits::SICK_PAUSE_MIN))
 }

@@ -100,10 +100,14 @@ impl Admission {
 
     /// False once the ID token has expired: Octopus would refuse it.
     pub(super) fn is_exchangeable(&self, clock: &dyn Clock) -> bool {
-        let now = clock.unix_seconds();
+        self.is_exchangeable_at(clock.unix_seconds())
+    }
+
+    /// The same, at another time: in seconds since 1970.
+    pub(super) fn is_exchangeable_at(&self, unix_seconds: f64) -> bool {
         match &self.caller {
-            Caller::Workload { token, .. } => token.is_live_at(now),
-            Caller::Itself(own) => own.is_live_at(now),
+            Caller::Workload { token, .. } => token.is_live_at(unix_seconds),
+            Caller::Itself(own) => own.is_live_at(unix_seconds),
             Caller::KeyHolder => false,
         }
     }

@@ -11,12 +11,14 @@
 mod access_tokens;
 mod admission;
 mod own_identity;
+mod patience;
 mod stand_ins;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, header};
+use tokio::time::Instant;
 
 pub use access_tokens::{AccessTokens, ExchangeFailure, Obtained};
 pub use admission::{Admission, AdmissionError, Identity};
@@ -151,12 +153,17 @@ impl Broker {
         by_id.or_else(|| self.service_accounts.get(id_or_name)).map(|account| &**account)
     }
 
-    /// The credential with which a request of this admission goes to Octopus.
-    pub async fn credential(&self, admission: &Admission) -> Result<Credential, ExchangeFailure> {
-        match admission.api_key() {
-            Some(key) => Ok(Credential::ApiKey(key.header_value(&*self.clock))),
-            None => self.access_tokens.obtain(admission).await.map(Credential::AccessToken),
+    /// The credential with which a request of this admission goes to Octopus. A rate limit of
+    /// exchanges is waited out until `patience` ends.
+    pub async fn credential(
+        &self,
+        admission: &Admission,
+        patience: Instant,
+    ) -> Result<Credential, ExchangeFailure> {
+        if let Some(key) = admission.api_key() {
+            return Ok(Credential::ApiKey(key.header_value(&*self.clock)));
         }
+        self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
     }
 
     /// Makes a stand-in for an admission.

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, getppid, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::identity::ambient_exit;
 use super::sidecar::{Role, SidecarFlags};
@@ -44,6 +45,9 @@ pub(super) struct ExecFlags {
     /// The variables in which the configuration found secrets.
     #[arg(skip)]
     secret_variables: Vec<String>,
+    /// How long a rate limit of Octopus's token endpoint is waited out.
+    #[arg(skip)]
+    rate_limit_wait: Duration,
     /// The process that started us. Looked up first of all: one that has ended is no parent any
     /// more, and would never be missed.
     #[arg(skip = getppid())]
@@ -103,6 +107,7 @@ impl ExecFlags {
     ) -> Result<Config, crate::config::ConfigError> {
         let mut config = self.sidecar.load(Role::Runs, environment)?;
         self.secret_variables.clone_from(&config.secret_variables);
+        self.rate_limit_wait = config.limits.rate_limit_wait;
         config.limits.drain = config.limits.drain.min(DRAIN);
         Ok(config)
     }
@@ -121,7 +126,7 @@ impl ExecFlags {
         let url = format!("http://{address}{}", app.path_prefix());
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tasks::spawn(app.run(async { drop(stopped.await) }, std::future::pending()));
-        let exit = match lend(&broker).await {
+        let exit = match lend(&broker, self.rate_limit_wait).await {
             Ok(stand_in) => self.run_with(&url, &stand_in, &identity_variables(&broker)).await,
             Err(exit) => exit,
         };
@@ -207,12 +212,13 @@ fn identity_variables(broker: &Broker) -> Vec<String> {
 }
 
 /// Makes sure that the identity works, before anything is run with it, and makes the stand-in.
-async fn lend(broker: &Arc<Broker>) -> Result<Secret, Exit> {
+async fn lend(broker: &Arc<Broker>, rate_limit_wait: Duration) -> Result<Secret, Exit> {
     let admission = broker.admit_itself().await.map_err(|error| {
         complain(&format!("octobroker: {}", error_chain(&error)));
         identity_exit(&error)
     })?;
-    broker.credential(&admission).await.map_err(|failure| {
+    let patience = Instant::now() + rate_limit_wait;
+    broker.credential(&admission, patience).await.map_err(|failure| {
         complain(&format!("octobroker: {}", error_chain(&*failure.error)));
         exchange_exit(&failure.error)
     })?;

@@ -1,6 +1,7 @@
 //! What `token` and `doctor` do alike: the sidecar's identity, outside of any server.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
@@ -19,6 +20,8 @@ pub(super) struct Parts {
     /// The name of the identity's source, or why there is none.
     pub(super) ambient: Result<AmbientIdentity, AmbientError>,
     pub(super) exchange: OctopusExchange,
+    /// How long a rate limit of Octopus's token endpoint is waited out.
+    pub(super) rate_limit_wait: Duration,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -42,7 +45,15 @@ pub(super) fn parts(config: Config, environment: Environment<'_>) -> Result<Part
         Arc::clone(&clock),
         Arc::new(metrics),
     );
-    Ok(Parts { upstream: config.upstream, account, ambient: found, exchange, clock })
+    let rate_limit_wait = config.limits.rate_limit_wait;
+    Ok(Parts {
+        upstream: config.upstream,
+        account,
+        ambient: found,
+        exchange,
+        rate_limit_wait,
+        clock,
+    })
 }
 
 /// Runs a command's work to its end.

@@ -2,10 +2,10 @@
 
 use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::identity::{Parts, ambient_exit, block_on, parts};
 use super::sidecar::{Role, SidecarFlags};
@@ -122,15 +122,26 @@ async fn fetch(parts: &Parts) -> Result<AccessToken, Exit> {
         told(error);
         ambient_exit(error)
     })?;
-    let own = ambient.id_token().await.map_err(|error| {
-        told(&error);
-        ambient_exit(&error)
-    })?;
-    let exchanged = parts.exchange.exchange(&parts.account, own.id_token()).await;
-    exchanged.map_err(|error: Arc<ExchangeError>| {
+    let patience = Instant::now() + parts.rate_limit_wait;
+    let mut streak = 0;
+    loop {
+        let own = ambient.id_token().await.map_err(|error| {
+            told(&error);
+            ambient_exit(&error)
+        })?;
+        let error = match parts.exchange.exchange(&parts.account, own.id_token()).await {
+            Ok(token) => return Ok(token),
+            Err(error) => error,
+        };
         told(&*error);
-        exchange_exit(&error)
-    })
+        streak += 1;
+        let pause = error.pause(streak);
+        if !error.is_rate_limit() || Instant::now() + pause > patience {
+            return Err(exchange_exit(&error));
+        }
+        complain(&format!("octobroker: the next try is in {} s", pause.as_secs()));
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// 4 when Octopus refuses, 5 when it can't be reached or is broken.

@@ -60,7 +60,8 @@ pub(super) const FORM: Form = Form::of(&[
     Key::new(
         "rate_limit_wait",
         Shape::Duration,
-        "For a turn when Octopus's rate limit is spent; then its 429 is passed on.",
+        "For a turn when Octopus's rate limit is spent, the one of exchanges as well; then its 429 \
+         is passed on, or 503 said.",
     )
     .default("30s"),
     Key::new("drain", Shape::Duration, "For running requests to end after a stop was asked for.")

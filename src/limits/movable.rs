@@ -39,7 +39,7 @@ pub struct Limits {
     /// Longest wait for one token exchange, discovery of its endpoint included.
     pub exchange_timeout: Duration,
     /// Longest wait of a request for its turn when Octopus's rate limit is spent, repetitions after a
-    /// 429 included.
+    /// 429 and further exchanges after a 429 of the token endpoint included.
     pub rate_limit_wait: Duration,
     /// Longest wait for running requests after a stop was asked for.
     pub drain: Duration,

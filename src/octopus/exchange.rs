@@ -133,6 +133,23 @@ impl ExchangeError {
         }
     }
 
+    /// Whether Octopus has too much to do with exchanges, and will take this one later.
+    pub const fn is_rate_limit(&self) -> bool {
+        matches!(self, Self::RateLimited { .. })
+    }
+
+    /// How long no other exchange is tried after `streak` failures in a row, this one included: 10 s
+    /// after a refusal; after anything else 1 s, doubled with each failure up to 30 s, or as long as
+    /// the server asks for.
+    pub fn pause(&self, streak: u32) -> Duration {
+        if let Self::Refused { .. } = self {
+            return limits::REFUSAL_REMEMBERED;
+        }
+        let doubled = 2_u32.saturating_pow(streak.saturating_sub(1));
+        let backoff = limits::SICK_PAUSE_MIN.saturating_mul(doubled).min(limits::SICK_PAUSE_MAX);
+        self.retry_after().map_or(backoff, |asked| asked.max(limits::SICK_PAUSE_MIN))
+    }
+
     const fn outcome(&self) -> ExchangeOutcome {
         match self {
             Self::Refused { .. } => ExchangeOutcome::Refused,

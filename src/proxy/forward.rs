@@ -7,6 +7,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, response,
 };
 use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
 
 use super::credentials::Presented;
 use super::headers;
@@ -118,16 +119,20 @@ impl Proxy {
         let Outgoing { head, intake, admission, judged } = outgoing;
         let asked = intake::asked_host(&head).map(|host| (origin.scheme(), host));
         let mut message = self.message(head, &intake, journey)?;
+        let mut patience = self.patience();
         // The credential first: a body that is held or begun is of no use without it.
         let mut current = match &admission {
-            Some(admission) => Some(self.credential(admission, journey).await?),
+            Some(admission) => Some(self.credential(admission, patience, journey).await?),
             None => None,
         };
+        let bodiless = Instant::now();
         let (mut attempt, held) = match judged {
             Some(judged) => (RequestBody::held(judged.clone()), Some(judged)),
             None => self.first_body(body, journey).await?,
         };
-        let turns = Turns::of(self, admission.as_ref());
+        // Only waits for Octopus's limits cost patience.
+        patience += bodiless.elapsed();
+        let turns = Turns::of(self, admission.as_ref(), patience);
         let mut is_repetition = false;
         loop {
             if let Some(credential) = &current {
@@ -147,7 +152,7 @@ impl Proxy {
             let (Some(held), true) = (&held, may_repeat) else {
                 return Ok(self.made_fit(answer, lease, asked.as_ref()));
             };
-            current = Some(self.credential(admission, journey).await?);
+            current = Some(self.credential(admission, patience, journey).await?);
             attempt = RequestBody::held(held.clone());
             is_repetition = true;
         }
@@ -163,15 +168,21 @@ impl Proxy {
         self.broker.access_tokens().reject(admission, obtained)
     }
 
+    /// When the patience of a request ends that begins to wait now.
+    pub(super) fn patience(&self) -> Instant {
+        Instant::now() + self.limits.rate_limit_wait
+    }
+
     pub(super) async fn credential(
         &self,
         admission: &Admission,
+        patience: Instant,
         journey: &mut Journey,
     ) -> Result<Credential, Refusal> {
         use crate::telemetry::AccessTokenResult::{Miss, RememberedFailure};
 
         let start = self.clock.elapsed();
-        let outcome = self.broker.credential(admission).await;
+        let outcome = self.broker.credential(admission, patience).await;
         let waited = self.clock.elapsed().saturating_sub(start);
         match outcome {
             Ok(credential) => {

@@ -150,7 +150,7 @@ impl Proxy {
                           the rule's callers get none; write `token_door: { issues: stand-in }`";
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
-        let credential = self.credential(&admission, journey).await?;
+        let credential = self.credential(&admission, self.patience(), journey).await?;
         let remaining = match &credential {
             Credential::AccessToken(obtained) => obtained.token().usable_for(&*self.clock),
             Credential::ApiKey(_) => limits::API_KEY_COVER,

@@ -24,14 +24,14 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// For a request of this admission. Its patience begins now.
-    pub(super) fn of(proxy: &Proxy, admission: Option<&Admission>) -> Self {
+    /// For a request of this admission, which waits until `patience` ends.
+    pub(super) fn of(proxy: &Proxy, admission: Option<&Admission>, patience: Instant) -> Self {
         let budget = admission.map(|admission| {
             let account = admission.service_account();
             let caller = Caller { number: number(admission), is_agent: account.is_agent };
             (proxy.rate_budgets.of(account), caller)
         });
-        Self { budget, patience: Instant::now() + proxy.limits.rate_limit_wait }
+        Self { budget, patience }
     }
 
     /// Waits for the next turn.

@@ -51,6 +51,7 @@ mod order;
 mod outages;
 mod panics;
 mod peers;
+mod rate_limited_exchanges;
 mod rate_limits;
 mod refuses;
 mod reloads;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use emulator::{ErrorStyle, Fault, RawAnswer};
 use serde_json::json;
 
-use crate::world::{Act, Puppet, World};
+use crate::world::{Act, Puppet, Settings, World};
 
 impl World {
     fn exchange_answers(&self, answer: RawAnswer) {
@@ -24,6 +24,11 @@ impl World {
         self.asked().await;
         assert_eq!(self.octopus.exchanges(), before + 1, "after {seconds} s");
     }
+}
+
+/// A rate limit of exchanges is waited out elsewhere: `rate_limited_exchanges.rs`.
+fn without_patience(settings: &mut Settings) {
+    "limits: { rate_limit_wait: 0s }".clone_into(&mut settings.more);
 }
 
 #[tokio::test]
@@ -124,7 +129,7 @@ async fn the_pause_that_octopus_asks_for_is_kept() {
         (Some(86_400), 600, "600"),
         (None, 1, "1"),
     ] {
-        let world = World::start().await;
+        let world = World::start_with(without_patience).await;
         world.octopus.set(|knobs| knobs.error_style = ErrorStyle::RateLimited { retry_after });
 
         let reply = world.fails(503, "exchange_unavailable").await;
@@ -237,7 +242,7 @@ async fn a_sick_discovery_has_the_same_answers() {
         (RawAnswer::status(503), 503, "exchange_unavailable"),
         (RawAnswer::status(429).header("retry-after", "5"), 503, "exchange_unavailable"),
     ] {
-        let world = World::start().await;
+        let world = World::start_with(without_patience).await;
         world.octopus.set(|knobs| knobs.discovery_answer = Some(answer));
 
         world.fails(status, code).await;
@@ -255,7 +260,7 @@ async fn the_broker_starts_without_octopus_and_serves_when_it_comes() {
     let mut world = World::without_broker().await;
     for fault in [Fault::Refuse, Fault::Reset, Fault::Hang] {
         world.octopus.set(|knobs| knobs.connect_fault = Some(fault));
-        let mut settings = crate::world::Settings::of(&world);
+        let mut settings = Settings::of(&world);
         settings.octopus.push_str("\nconnect_timeout: 200ms\nidle_timeout: 200ms");
         settings.more = "limits: { exchange_timeout: 200ms }".to_owned();
         world.serve(&settings.to_yaml()).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use emulator::octopus::ServiceAccount;
-use emulator::{Clock, Issuer, Octopus};
+use emulator::{Clock, Fault, Issuer, Octopus};
 use http::Request;
 use http_body_util::Full;
 
@@ -230,6 +230,18 @@ async fn an_identity_that_does_not_work_is_told_before_anything_is_run() {
         assert!(!ended.stderr.contains("eyJ"), "{}", ended.stderr);
         assert!(ended.stderr.lines().count() <= 2, "{}", ended.stderr);
     }
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_limit_of_exchanges_is_waited_out_before_the_command_is_run() {
+    let stage = Stage::set("exec-limited").await;
+    stage.octopus.fail_once("/token/v1", Fault::Status(429));
+
+    let ended = stage.exec(&[], &["sh", "-c", "echo ran"]).await;
+
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "ran\n"), "{ended:?}");
+    assert_eq!(stage.octopus.exchanges(), 2);
     stage.close().await;
 }
 

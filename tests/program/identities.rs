@@ -1,5 +1,7 @@
 //! `octobroker token` and `octobroker doctor`: the sidecar's identity without a server.
 
+use emulator::{ErrorStyle, Fault};
+
 use crate::execs::Stage;
 
 impl Stage {
@@ -129,5 +131,24 @@ async fn an_octopus_that_is_not_there_is_code_five() {
 
     assert_eq!(ended.code, Some(5), "{}", ended.stdout);
     assert!(ended.stdout.contains("✗ discovery"), "{}", ended.stdout);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_limit_of_exchanges_is_waited_out_by_token() {
+    let stage = Stage::set("token-limited").await;
+    stage.octopus.fail_once("/token/v1", Fault::Status(429));
+
+    let ended = stage.command("token", &[], &[]).await;
+
+    let issued = stage.octopus.issued_access_tokens();
+    assert_eq!((ended.code, ended.stdout.trim()), (Some(0), issued[0].as_str()), "{ended:?}");
+    assert!(ended.stderr.contains("the next try is in 1 s"), "{ended:?}");
+
+    let retry_after = Some(3_600);
+    stage.octopus.set(|knobs| knobs.error_style = ErrorStyle::RateLimited { retry_after });
+    let beyond = stage.command("token", &[], &[]).await;
+    assert_eq!((beyond.code, beyond.stdout.as_str()), (Some(5), ""), "{beyond:?}");
+    assert_eq!(stage.octopus.exchanges(), 3);
     stage.close().await;
 }

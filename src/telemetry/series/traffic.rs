@@ -185,7 +185,7 @@ impl UpstreamSeries {
             rate_limit_waits: counters(
                 registry,
                 "octobroker_rate_limit_waits_total",
-                "Requests that waited for their turn because Octopus's rate limit was spent.",
+                "Requests that waited for their turn because a rate limit of Octopus was spent.",
                 &["service_account"],
             )?,
             // Without a child until Octopus tells of a limit: 0 would say that it is spent.
