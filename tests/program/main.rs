@@ -13,6 +13,7 @@ mod world;
 
 mod checks;
 mod commands;
+mod crowds;
 mod execs;
 mod explains;
 mod hardships;

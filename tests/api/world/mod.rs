@@ -205,6 +205,11 @@ impl World {
         self.emulated_clock.advance(step);
     }
 
+    /// Lets time pass for the servers around the broker alone.
+    pub(crate) fn advance_others(&self, step: Duration) {
+        self.emulated_clock.advance(step);
+    }
+
     /// Sets the broker's wall clock alone.
     pub(crate) fn set_wall(&self, unix_seconds: u64) {
         self.clock.set_wall(unix_seconds);
