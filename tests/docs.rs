@@ -3,6 +3,8 @@
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "docs/bad_inputs.rs"]
+mod bad_inputs;
 #[path = "docs/examples.rs"]
 mod examples;
 #[path = "docs/facts.rs"]
@@ -122,6 +124,34 @@ fn no_page_is_of_a_provider_that_is_gone() {
     }
 }
 
+#[test]
+fn every_bad_input_has_its_test_or_a_reason() {
+    let faults = bad_inputs::faults(&read("docs/bad-inputs.md"), &find);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+
+    let one_less = read("docs/bad-inputs.md").replacen("| B-112 |", "| B-113 |", 1);
+    assert_eq!(bad_inputs::faults(&one_less, &find).len(), 1);
+}
+
+#[test]
+fn a_bad_input_without_its_test_is_found() {
+    let code = "#[test]\nfn it_holds() {}\n#[tokio::test]\nasync fn it_is() {}\nfn helper() {}\n";
+    let find =
+        |file: &str| ["tests/api/x.rs", "src/a/b.rs"].contains(&file).then(|| code.to_owned());
+    let rows = [
+        ("| B-001 | nothing | `x::it_holds` `src/a/b::it_is` |", 0),
+        ("| B-001 | `a::b` | — No test can see it. |", 0),
+        ("| B-001 | nothing | `x::helper` |", 1),
+        ("| B-001 | nothing | `x::it_was` `x::it_holds` |", 1),
+        ("| B-001 | nothing | `y::it_holds` |", 1),
+        ("| B-001 | nothing | |", 1),
+    ];
+    for (row, faults) in rows {
+        let found = bad_inputs::row_faults(row, &find);
+        assert_eq!(found.len(), faults, "{row}: {found:?}");
+    }
+}
+
 fn page(preset: &Preset) -> String {
     format!("docs/providers/{}.md", preset.name)
 }
@@ -129,4 +159,8 @@ fn page(preset: &Preset) -> String {
 fn read(file: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+fn find(file: &str) -> Option<String> {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).ok()
 }

@@ -147,6 +147,16 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_name_is_judged_by_what_it_resolves_to() {
+        let name = || "localhost".parse::<Name>().unwrap();
+
+        let found = ReachResolver::new(Reach::Anywhere).call(name()).await.unwrap();
+        assert!(found.map(|address| address.ip()).all(|address| address.is_loopback()));
+        let refused = ReachResolver::new(Reach::PublicOnly).call(name()).await.unwrap_err();
+        assert!(refused.to_string().contains("no address that may be connected to"), "{refused}");
+    }
+
     #[test]
     fn a_literal_is_judged_without_a_resolver() {
         assert!(!Reach::PublicOnly.allows_literal("[::1]"));

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use emulator::{IssuerEndpoint, RawAnswer};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -192,6 +192,49 @@ async fn documents_that_are_not_utf_8_are_refused() {
         world.advance_seconds(11);
 
         assert_eq!(world.get("/api/users/me").bearer(&token).send().await.status, status);
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn documents_may_be_as_long_as_their_limits_and_no_longer() {
+    let world = World::start().await;
+    let padded = |document: &Value, bytes: usize| {
+        let text = document.to_string();
+        let padding = " ".repeat(bytes - text.len());
+        Some(RawAnswer::text(200, "application/json", text + &padding))
+    };
+    let refusal = json!({ "error": "invalid_request" });
+    let mut answer = padded(&refusal, 64 << 10).unwrap();
+    answer.status = 400;
+    for (more, status, code) in [("", 403, "exchange_refused"), (" ", 502, "exchange_failed")] {
+        answer.body.extend(more.as_bytes());
+        world.octopus.set(|knobs| knobs.exchange_answer = Some(answer.clone()));
+        world.advance_seconds(11);
+        world.fails(status, code).await;
+    }
+    world.octopus.set(|knobs| knobs.exchange_answer = None);
+    world.advance_seconds(31);
+    world.works().await;
+
+    let url = world.issuer.url();
+    let discovery = json!({ "issuer": url, "jwks_uri": format!("{url}/.well-known/jwks") });
+    for (number, (endpoint, bytes)) in
+        [(IssuerEndpoint::Discovery, 64 << 10), (IssuerEndpoint::Jwks, 256 << 10)]
+            .into_iter()
+            .enumerate()
+    {
+        let key = world.issuer.key().with_kid(&format!("new-{number}"));
+        let keys = json!({ "keys": [key.public_jwk()] });
+        let document = if endpoint == IssuerEndpoint::Jwks { &keys } else { &discovery };
+        world.issuer.set_jwks(keys.clone());
+        let token = world.keep_secret(world.issuer.mint_with(&key, &world.claims()));
+        for (bytes, status) in [(bytes + 1, 503), (bytes, 200)] {
+            world.issuer.set_answer(endpoint, padded(document, bytes));
+            world.advance_seconds(11);
+            assert_eq!(world.get("/api/users/me").bearer(&token).send().await.status, status);
+        }
+        world.issuer.set_answer(endpoint, None);
     }
     world.close().await;
 }

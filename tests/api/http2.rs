@@ -226,3 +226,21 @@ async fn frames_out_of_place_end_the_connection() {
     }
     encrypted.world.close().await;
 }
+
+#[tokio::test]
+async fn a_connection_has_a_hundred_streams_at_once_and_no_more() {
+    const REFUSED_STREAM: u32 = 7;
+    let encrypted = Encrypted::start().await;
+    let head = encrypted.block(&[POST, SCHEME, AUTHORITY, RELEASES]);
+    let mut connection = encrypted.raw_http2(&[]).await;
+    for number in 0..=100 {
+        connection.write(&frame(HEADERS, END_HEADERS, number * 2 + 1, &head)).await;
+    }
+    assert_eq!(connection.said().await, Said::Reset(REFUSED_STREAM), "one over");
+
+    connection.write(&frame(DATA, END_STREAM, 199, b"{}")).await;
+
+    assert_eq!(connection.said().await, Said::Status(200), "at the limit");
+    drop(connection);
+    encrypted.world.close().await;
+}
