@@ -24,6 +24,10 @@ pub mod secret;
 
 pub mod tasks;
 
+pub mod workers;
+
+pub mod deadline;
+
 pub mod single_flight;
 
 // What the operator sees.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 /// Runs `work` on its own, whether or not anybody awaits the handle.
@@ -11,4 +12,9 @@ use tokio::task::JoinHandle;
 #[expect(clippy::disallowed_methods, reason = "the one home of tokio::spawn")]
 pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
     tokio::spawn(work)
+}
+
+/// Runs `work` on its own on another runtime. Nobody awaits it; it must be bounded in time as well.
+pub fn spawn_on(runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
+    runtime.spawn(work);
 }

@@ -121,7 +121,7 @@ impl<'a> Status<'a> {
             issuers: issuers.collect(),
             rules: rules.collect(),
             access_tokens_cached: broker.access_tokens().remembered(),
-            verified_tokens_cached: broker.verifier().remembered_tokens(),
+            verified_tokens_cached: broker.remembered_tokens(),
             stand_ins_live: broker.live_stand_ins(),
         }
     }

@@ -58,7 +58,7 @@ impl Generation {
             Arc::new(verifier),
             Policy::new(config.rules.clone()),
             config.service_accounts.clone(),
-            (access_tokens, stand_ins),
+            (config.limits.verified_tokens, access_tokens, stand_ins),
             Arc::clone(&recorder.clock),
         );
         let broker = Arc::new(broker.acting_as(own_identity));
@@ -88,7 +88,6 @@ fn verifier(config: &Config, recorder: &Recorder) -> Verifier {
     Verifier::new(
         config.issuers.clone(),
         config.audiences(),
-        config.limits.verified_tokens,
         Arc::clone(&recorder.clock),
         Arc::clone(&recorder.metrics),
     )

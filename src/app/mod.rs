@@ -27,6 +27,7 @@ use crate::readiness::Readiness;
 use crate::shutdown::Shutdown;
 use crate::tasks;
 use crate::telemetry::{AuditLog, Audited, Format, Metrics, Sink};
+use crate::workers::Workers;
 use generation::{Generation, labels};
 
 pub use own_identity::find_ambient;
@@ -40,6 +41,7 @@ pub struct App {
     listeners: Vec<Listener>,
     admin: Admin,
     serving: Serving,
+    workers: Workers,
     reloader: Arc<Reloader>,
     metrics: Arc<Metrics>,
     readiness: Readiness,
@@ -123,7 +125,15 @@ impl App {
         let admin = Admin::bind(admin_address, desk).await;
         let admin = admin
             .map_err(|source| StartError::Bind { address: admin_address.to_string(), source })?;
-        Ok(Self { listeners, admin, serving, reloader: Arc::new(reloader), metrics, readiness })
+        let (reloader, workers) = (Arc::new(reloader), Workers::default());
+        Ok(Self { listeners, admin, serving, workers, reloader, metrics, readiness })
+    }
+
+    /// The same, with threads that serve its connections. Without, they are served by the runtime
+    /// that [`App::run`] runs on.
+    #[must_use]
+    pub fn served_by(self, workers: Workers) -> Self {
+        Self { workers, ..self }
     }
 
     /// Where API requests are taken over TCP, in the order of the configuration.
@@ -170,7 +180,8 @@ impl App {
         fetch_keys(self.serving.now().broker(), &self.readiness);
         let places = Places::default();
         for listener in self.listeners {
-            let run = listener.run(self.serving.clone(), places.clone(), shutdown.watcher());
+            let serving = (self.serving.clone(), self.workers.clone());
+            let run = listener.run(serving, places.clone(), shutdown.watcher());
             tasks::spawn(run);
         }
         let admin = tasks::spawn(self.admin.run());

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::{Admission, Identity};
+use super::Admission;
+use super::admission::AccessKey;
 use crate::clock::Clock;
 use crate::identity::IdToken;
 use crate::limits;
@@ -18,17 +19,7 @@ use crate::telemetry::{AccessTokenResult, Code, Metrics};
 #[derive(Debug, Clone)]
 pub struct AccessTokens {
     core: Arc<Core>,
-    flights: Arc<SingleFlight<Arc<Key>, Result<Cached, Failure>>>,
-}
-
-/// Whose access token it is. Never wider: Octopus grants an access token to exactly these.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct Key {
-    /// The account's id; its name says nothing about who it is at Octopus.
-    service_account: String,
-    issuer: String,
-    subject: String,
-    audience: String,
+    flights: Arc<SingleFlight<Arc<AccessKey>, Result<Cached, Failure>>>,
 }
 
 /// An access token, and how it was come by.
@@ -71,10 +62,10 @@ struct Failure {
 #[derive(Debug)]
 struct Core {
     exchange: Arc<dyn TokenExchange>,
-    tokens: Cache<Arc<Key>, Cached>,
-    failures: Cache<Arc<Key>, Failure>,
+    tokens: Cache<Arc<AccessKey>, Cached>,
+    failures: Cache<Arc<AccessKey>, Failure>,
     /// When even a fresh token was answered with 401, on the monotonic clock.
-    rejections: Cache<Arc<Key>, Duration>,
+    rejections: Cache<Arc<AccessKey>, Duration>,
     serial: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -148,7 +139,7 @@ impl AccessTokens {
 
     /// Counts a request that waits because Octopus limits the rate of exchanges.
     pub(super) fn note_wait(&self, admission: &Admission) {
-        self.core.metrics.rate_limit_waited(&admission.service_account.name);
+        self.core.metrics.rate_limit_waited(&admission.service_account().name);
     }
 
     /// True if the ID token still holds after `pause`.
@@ -161,13 +152,14 @@ impl AccessTokens {
         &self,
         admission: &Admission,
     ) -> Result<Obtained, ExchangeFailure> {
-        let key = Arc::new(Key::of(admission));
-        let failure = self.core.remembered_failure(&key);
-        if let Some(cached) = self.core.usable(&key) {
-            let wants_renewal = cached.token.wants_renewal(&*self.core.clock);
-            let can_renew = failure.is_none() && admission.is_exchangeable(&*self.core.clock);
-            let result = if wants_renewal && can_renew {
-                match self.flights.launch(&key, || self.core.clone().fetch(&key, admission)) {
+        let key = admission.key();
+        if let Some(cached) = self.core.usable(key) {
+            let can_renew = || {
+                self.core.remembered_failure(key).is_none()
+                    && admission.is_exchangeable(&*self.core.clock)
+            };
+            let result = if cached.token.wants_renewal(&*self.core.clock) && can_renew() {
+                match self.flights.launch(key, || self.core.clone().fetch(admission)) {
                     Seat::Pilot => AccessTokenResult::Renewed,
                     Seat::Passenger => AccessTokenResult::Hit,
                 }
@@ -176,14 +168,14 @@ impl AccessTokens {
             };
             return Ok(Obtained { cached, result });
         }
-        if let Some(failure) = failure {
+        if let Some(failure) = self.core.remembered_failure(key) {
             return Err(self.core.told(failure, true));
         }
         if admission.is_stand_in && !admission.is_exchangeable(&*self.core.clock) {
             let ended = Failure::of(ExchangeError::StandInEnded, self.core.clock.elapsed());
             return Err(self.core.told(ended, false));
         }
-        let fetched = self.flights.join(&key, || self.core.clone().fetch(&key, admission)).await;
+        let fetched = self.flights.join(key, || self.core.clone().fetch(admission)).await;
         let result = match fetched.1 {
             Seat::Pilot => AccessTokenResult::Miss,
             Seat::Passenger => AccessTokenResult::Joined,
@@ -197,7 +189,7 @@ impl AccessTokens {
 
     /// How long the access token for an admission lives, if one is at hand and usable.
     pub(super) fn remaining(&self, admission: &Admission) -> Option<Duration> {
-        let cached = self.core.usable(&Arc::new(Key::of(admission)))?;
+        let cached = self.core.usable(admission.key())?;
         Some(cached.token.remaining(&*self.core.clock))
     }
 
@@ -206,23 +198,23 @@ impl AccessTokens {
     /// that a server that accepts nothing is not flooded with exchanges.
     pub fn reject(&self, admission: &Admission, obtained: &Obtained) -> bool {
         let core = &self.core;
-        core.metrics.access_token_rejected(&admission.service_account.name);
-        let key = Key::of(admission);
-        let last = core.rejections.get(&key);
+        core.metrics.access_token_rejected(&admission.service_account().name);
+        let key = admission.key();
+        let last = core.rejections.get(key);
         let now = core.clock.elapsed();
         if last.is_some_and(|last| now.saturating_sub(last) < limits::REJECTION_COOLDOWN) {
             return false;
         }
-        if core.tokens.get(&key).is_some_and(|cached| cached.serial == obtained.cached.serial) {
-            core.tokens.invalidate(&key);
+        if core.tokens.get(key).is_some_and(|cached| cached.serial == obtained.cached.serial) {
+            core.tokens.invalidate(key);
         }
         true
     }
 
     /// Octopus answered 401 even to a token that was fetched for the occasion.
     pub fn reject_fresh(&self, admission: &Admission) {
-        self.core.metrics.access_token_rejected(&admission.service_account.name);
-        self.core.rejections.insert(Arc::new(Key::of(admission)), self.core.clock.elapsed());
+        self.core.metrics.access_token_rejected(&admission.service_account().name);
+        self.core.rejections.insert(Arc::clone(admission.key()), self.core.clock.elapsed());
     }
 
     /// How many are remembered. Sweeps out what has ended.
@@ -232,24 +224,12 @@ impl AccessTokens {
     }
 }
 
-impl Key {
-    fn of(admission: &Admission) -> Self {
-        let Identity { issuer, subject, audience } = admission.identity();
-        Self {
-            service_account: admission.service_account.id.clone().unwrap_or_default(),
-            issuer: issuer.to_owned(),
-            subject: subject.to_owned(),
-            audience: audience.to_owned(),
-        }
-    }
-}
-
 impl Core {
-    fn usable(&self, key: &Arc<Key>) -> Option<Cached> {
+    fn usable(&self, key: &Arc<AccessKey>) -> Option<Cached> {
         self.tokens.get(key).filter(|cached| cached.token.is_usable(&*self.clock))
     }
 
-    fn remembered_failure(&self, key: &Arc<Key>) -> Option<Failure> {
+    fn remembered_failure(&self, key: &Arc<AccessKey>) -> Option<Failure> {
         self.failures.get(key).filter(|failure| self.clock.elapsed() < failure.until)
     }
 
@@ -261,11 +241,10 @@ impl Core {
     /// The work of one flight: everything it needs is taken along.
     fn fetch(
         self: Arc<Self>,
-        key: &Arc<Key>,
         admission: &Admission,
     ) -> impl Future<Output = Result<Cached, Failure>> + Send + use<> {
-        let key = Arc::clone(key);
-        let account = Arc::clone(&admission.service_account);
+        let key = Arc::clone(admission.key());
+        let account = Arc::clone(admission.service_account());
         let id_token = admission.id_token().cloned();
         async move {
             // A flight may have landed between the caller's look and this one.
@@ -286,7 +265,7 @@ impl Core {
 
     async fn exchange(
         &self,
-        key: Arc<Key>,
+        key: Arc<AccessKey>,
         account: &ServiceAccount,
         id_token: &IdToken,
     ) -> Result<Cached, Failure> {
@@ -310,15 +289,18 @@ impl Core {
 }
 
 /// Freshness is judged by our clock; the cache's own only sweeps out what has long ended.
-fn cache<V: Clone + Send + Sync + 'static>(entries: u64, life: Duration) -> Cache<Arc<Key>, V> {
+fn cache<V: Clone + Send + Sync + 'static>(
+    entries: u64,
+    life: Duration,
+) -> Cache<Arc<AccessKey>, V> {
     Cache::builder().max_capacity(entries).time_to_live(life).build()
 }
 
 /// The old cache if it has the size of the new one; else the new one, filled from the old.
 fn kept<V: Clone + Send + Sync + 'static>(
-    old: &Cache<Arc<Key>, V>,
-    new: &Cache<Arc<Key>, V>,
-) -> Cache<Arc<Key>, V> {
+    old: &Cache<Arc<AccessKey>, V>,
+    new: &Cache<Arc<AccessKey>, V>,
+) -> Cache<Arc<AccessKey>, V> {
     if old.policy().max_capacity() == new.policy().max_capacity() {
         return old.clone();
     }

@@ -1,6 +1,7 @@
 //! The outcome of judging a credential.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use crate::ambient::OwnToken;
 use crate::clock::Clock;
@@ -9,16 +10,36 @@ use crate::octopus::{ApiKey, Grant, ServiceAccount};
 use crate::telemetry::{Code, Missed};
 
 /// The proof that a request may go to Octopus: this identity, by this rule, as this service
-/// account.
+/// account. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Admission {
+    admitted: Arc<Admitted>,
+    /// True if a stand-in was presented, which may outlive the ID token.
+    pub(super) is_stand_in: bool,
+}
+
+/// What was found out once and holds for every request.
+#[derive(Debug)]
+pub(super) struct Admitted {
     pub(super) caller: Caller,
     /// `None` for the broker's own identity, which no rule judges.
     pub(super) rule: Option<String>,
     pub(super) service_account: Arc<ServiceAccount>,
     pub(super) grant: Arc<Grant>,
-    /// True if a stand-in was presented, which may outlive the ID token.
-    pub(super) is_stand_in: bool,
+    key: Arc<AccessKey>,
+    number: u64,
+}
+
+/// Whose access token it is. Never wider: Octopus grants an access token to exactly these.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AccessKey {
+    /// The account's id; its name says nothing about who it is at Octopus.
+    service_account: String,
+    issuer: String,
+    subject: String,
+    audience: String,
+    /// Of the others.
+    hash: u64,
 }
 
 /// Whose request it is.
@@ -43,10 +64,50 @@ pub struct Identity<'a> {
     pub audience: &'a str,
 }
 
+impl<'a> Identity<'a> {
+    /// A workload's.
+    pub fn of(token: &'a VerifiedToken) -> Self {
+        Self { issuer: token.issuer(), subject: token.subject(), audience: token.audience() }
+    }
+}
+
 impl Admission {
+    /// An admission of this caller by this rule.
+    pub(super) fn new(
+        caller: Caller,
+        rule: Option<String>,
+        service_account: Arc<ServiceAccount>,
+        grant: Arc<Grant>,
+    ) -> Self {
+        let identity = caller.identity(&service_account);
+        let key = Arc::new(AccessKey::of(identity, &service_account));
+        let number = RANDOM.hash_one((identity.issuer, identity.subject));
+        let admitted = Admitted { caller, rule, service_account, grant, key, number };
+        Self { admitted: Arc::new(admitted), is_stand_in: false }
+    }
+
+    /// The same, for whoever presents a stand-in.
+    pub(super) fn of_stand_in(self) -> Self {
+        Self { is_stand_in: true, ..self }
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.admitted.caller
+    }
+
+    /// Whose access token serves.
+    pub(super) fn key(&self) -> &Arc<AccessKey> {
+        &self.admitted.key
+    }
+
+    /// A number for whoever the request is from: as Octopus judges, one identity is one caller.
+    pub fn caller_number(&self) -> u64 {
+        self.admitted.number
+    }
+
     /// The verified token of a workload.
     pub fn token(&self) -> Option<&VerifiedToken> {
-        match &self.caller {
+        match self.caller() {
             Caller::Workload { token, .. } => Some(token),
             Caller::Itself(_) | Caller::KeyHolder => None,
         }
@@ -54,44 +115,32 @@ impl Admission {
 
     /// Who it is, as Octopus judges; empty where nothing is exchanged.
     pub fn identity(&self) -> Identity<'_> {
-        match &self.caller {
-            Caller::Workload { token, .. } => Identity {
-                issuer: token.issuer(),
-                subject: token.subject(),
-                audience: token.audience(),
-            },
-            Caller::Itself(own) => Identity {
-                issuer: own.issuer(),
-                subject: own.subject(),
-                audience: self.service_account.audience.as_deref().unwrap_or_default(),
-            },
-            Caller::KeyHolder => Identity { issuer: "", subject: "", audience: "" },
-        }
+        self.caller().identity(&self.admitted.service_account)
     }
 
     /// The rule that matched.
     pub fn rule(&self) -> Option<&str> {
-        self.rule.as_deref()
+        self.admitted.rule.as_deref()
     }
 
     /// Whom the request is made as.
-    pub fn service_account(&self) -> &ServiceAccount {
-        &self.service_account
+    pub fn service_account(&self) -> &Arc<ServiceAccount> {
+        &self.admitted.service_account
     }
 
     /// What the caller may do as that account.
     pub fn grant(&self) -> &Grant {
-        &self.grant
+        &self.admitted.grant
     }
 
     /// The API key that is used instead of exchanges, if the account has one.
     pub(super) fn api_key(&self) -> Option<&ApiKey> {
-        self.service_account.api_key.as_ref()
+        self.admitted.service_account.api_key.as_ref()
     }
 
     /// What is exchanged.
     pub(super) fn id_token(&self) -> Option<&IdToken> {
-        match &self.caller {
+        match self.caller() {
             Caller::Workload { id_token, .. } => Some(id_token),
             Caller::Itself(own) => Some(own.id_token()),
             Caller::KeyHolder => None,
@@ -105,13 +154,46 @@ impl Admission {
 
     /// The same, at another time: in seconds since 1970.
     pub(super) fn is_exchangeable_at(&self, unix_seconds: f64) -> bool {
-        match &self.caller {
+        match self.caller() {
             Caller::Workload { token, .. } => token.is_live_at(unix_seconds),
             Caller::Itself(own) => own.is_live_at(unix_seconds),
             Caller::KeyHolder => false,
         }
     }
 }
+
+impl Caller {
+    fn identity<'a>(&'a self, service_account: &'a ServiceAccount) -> Identity<'a> {
+        match self {
+            Self::Workload { token, .. } => Identity::of(token),
+            Self::Itself(own) => Identity {
+                issuer: own.issuer(),
+                subject: own.subject(),
+                audience: service_account.audience.as_deref().unwrap_or_default(),
+            },
+            Self::KeyHolder => Identity { issuer: "", subject: "", audience: "" },
+        }
+    }
+}
+
+impl AccessKey {
+    fn of(identity: Identity<'_>, service_account: &ServiceAccount) -> Self {
+        let Identity { issuer, subject, audience } = identity;
+        let service_account = service_account.id.clone().unwrap_or_default();
+        let hash = RANDOM.hash_one((&service_account, issuer, subject, audience));
+        let [issuer, subject, audience] = [issuer, subject, audience].map(str::to_owned);
+        Self { service_account, issuer, subject, audience, hash }
+    }
+}
+
+impl Hash for AccessKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// One for the process, so that an identity has the same hashes under every configuration.
+static RANDOM: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// Why there is no admission.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ mod admission;
 mod own_identity;
 mod patience;
 mod stand_ins;
+mod verified_tokens;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,12 +25,14 @@ pub use access_tokens::{AccessTokens, ExchangeFailure, Obtained};
 pub use admission::{Admission, AdmissionError, Identity};
 pub use own_identity::OwnIdentity;
 pub use stand_ins::{Holder, StandInError, StandIns};
+pub use verified_tokens::{KnownToken, PresentedToken};
 
 use admission::Caller;
+use verified_tokens::VerifiedTokens;
 
 use crate::ambient::AmbientError;
 use crate::clock::Clock;
-use crate::identity::{IdToken, Rejected, Verifier};
+use crate::identity::{IdTokenError, Rejected, Verifier};
 use crate::octopus::{API_KEY, Grant, ServiceAccount};
 use crate::secret::Secret;
 use crate::trust::Policy;
@@ -38,6 +41,7 @@ use crate::trust::Policy;
 #[derive(Debug)]
 pub struct Broker {
     verifier: Arc<Verifier>,
+    verified_tokens: VerifiedTokens,
     policy: Policy<Arc<Grant>>,
     service_accounts: HashMap<String, Arc<ServiceAccount>>,
     access_tokens: AccessTokens,
@@ -79,12 +83,12 @@ impl Credential {
 }
 
 impl Broker {
-    /// A broker for these rules and accounts.
+    /// A broker for these rules and accounts, which remembers at most so many verified tokens.
     pub fn new(
         verifier: Arc<Verifier>,
         policy: Policy<Arc<Grant>>,
         service_accounts: Vec<ServiceAccount>,
-        (access_tokens, stand_ins): (AccessTokens, StandIns),
+        (verified_tokens, access_tokens, stand_ins): (u64, AccessTokens, StandIns),
         clock: Arc<dyn Clock>,
     ) -> Self {
         let by_name = service_accounts.into_iter().map(|account| {
@@ -94,6 +98,7 @@ impl Broker {
         let service_accounts = by_name.collect();
         Self {
             verifier,
+            verified_tokens: VerifiedTokens::new(verified_tokens),
             policy,
             service_accounts,
             access_tokens,
@@ -121,27 +126,67 @@ impl Broker {
         own.admit(&self.access_tokens).await.map_err(OwnIdentityError::Ambient)
     }
 
-    /// Judges a credential: is it genuine, and whom may it act as?
+    /// Looks up an ID token. One that was verified before need not be read again.
+    pub fn recognize(&self, text: &str, bytes_max: usize) -> Result<PresentedToken, IdTokenError> {
+        self.verified_tokens.recognize(text, bytes_max)
+    }
+
+    /// Judges an ID token: is it genuine, and whom may it act as?
     pub async fn admit(
         &self,
-        id_token: IdToken,
+        presented: PresentedToken,
         service_account: Option<&str>,
     ) -> Result<Admission, AdmissionError> {
-        let token = self.verifier.verify(&id_token).await.map_err(|rejected| {
+        let known = self.verify(presented).await.map_err(|rejected| {
             let Rejected { issuer, error } = rejected;
             AdmissionError::Refused { issuer, error }
         })?;
+        if let Some(admission) = known.admission(service_account) {
+            return Ok(admission.clone());
+        }
+        let admission = self.authorize(&known, service_account)?;
+        let named = service_account.map(str::to_owned);
+        // Another request of the same job may have been first; both are right.
+        let _ = known.admitted.set((named, admission.clone()));
+        Ok(admission)
+    }
+
+    /// One that was verified before is believed again as long as its key set is in use and its
+    /// times hold.
+    async fn verify(&self, presented: PresentedToken) -> Result<Arc<KnownToken>, Rejected> {
+        let id_token = match presented {
+            PresentedToken::Known(known) => match self.verifier.still_holds(&known.token) {
+                Ok(true) => return Ok(known),
+                Ok(false) => known.id_token.clone(),
+                Err(rejected) => {
+                    self.verified_tokens.forget(&known.id_token);
+                    return Err(rejected);
+                }
+            },
+            PresentedToken::New(id_token) => id_token,
+        };
+        let outcome = self.verifier.verify(&id_token).await;
+        let token = outcome.inspect_err(|_| self.verified_tokens.forget(&id_token))?;
+        Ok(self.verified_tokens.remember(id_token, token))
+    }
+
+    fn authorize(
+        &self,
+        known: &KnownToken,
+        service_account: Option<&str>,
+    ) -> Result<Admission, AdmissionError> {
+        let token = Arc::clone(&known.token);
         let rule = match self.policy.authorize(&token, service_account) {
             Ok(rule) => rule,
             Err(denial) => return Err(AdmissionError::NoRule { token, missed: denial.missed }),
         };
         let account = self.service_accounts.get(&rule.service_account);
-        let (rule, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
-        let Some(service_account) = account.cloned() else {
-            return Err(AdmissionError::NoAccount { rule });
+        let (name, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
+        let Some(account) = account.cloned() else {
+            return Err(AdmissionError::NoAccount { rule: name });
         };
-        let caller = Caller::Workload { id_token, token };
-        Ok(Admission { caller, rule: Some(rule), service_account, grant, is_stand_in: false })
+        let caller = Caller::Workload { id_token: known.id_token.clone(), token };
+        Ok(Admission::new(caller, Some(name), account, grant))
     }
 
     /// The service account with this id or name.
@@ -190,19 +235,21 @@ impl Broker {
     /// What an admission of an earlier configuration is under this one: the issuer must be what it
     /// was, the account the same at Octopus, and a rule must let the token's holder act as it.
     fn judge_again(&self, earlier: &Admission) -> Option<Admission> {
-        let Caller::Workload { id_token, token } = &earlier.caller else { return None };
+        let Caller::Workload { id_token, token } = earlier.caller() else { return None };
         if !self.verifier.still_believes(id_token, token) {
             return None;
         }
         let mut accounts = self.service_accounts.values();
-        let account = accounts.find(|account| account.is_same_account(&earlier.service_account))?;
+        let account =
+            accounts.find(|account| account.is_same_account(earlier.service_account()))?;
         let rule = self.policy.authorize(token, Some(&account.name)).ok()?;
-        Some(Admission {
-            rule: Some(rule.name.clone()),
-            service_account: Arc::clone(account),
-            grant: Arc::clone(&rule.grant),
-            ..earlier.clone()
-        })
+        let (name, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
+        Some(Admission::new(earlier.caller().clone(), Some(name), Arc::clone(account), grant))
+    }
+
+    /// How many verified tokens are remembered. Sweeps out what has ended.
+    pub fn remembered_tokens(&self) -> u64 {
+        self.verified_tokens.count()
     }
 
     /// How many stand-ins are live.

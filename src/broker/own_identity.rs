@@ -16,8 +16,15 @@ pub struct OwnIdentity {
     ambient: Option<AmbientIdentity>,
     service_account: Arc<ServiceAccount>,
     grant: Arc<Grant>,
-    /// The last token that the platform gave: while its access token lives, it serves on.
-    last: ArcSwapOption<OwnToken>,
+    /// By the last token that the platform gave: while its access token lives, it serves on.
+    last: ArcSwapOption<Last>,
+}
+
+/// What a token of the broker's own was judged to be, for every request until the next token.
+#[derive(Debug)]
+struct Last {
+    token: Arc<OwnToken>,
+    admission: Admission,
 }
 
 impl OwnIdentity {
@@ -35,7 +42,9 @@ impl OwnIdentity {
     /// The same, with the last token that an earlier one had from the same source.
     #[must_use]
     pub fn keeping(self, earlier: &Self) -> Self {
-        self.last.store(earlier.last.load_full());
+        if let Some(last) = earlier.last.load_full() {
+            self.judge(&last.token);
+        }
         self
     }
 
@@ -57,22 +66,29 @@ impl OwnIdentity {
         let Some(ambient) = &self.ambient else {
             return Ok(self.admission(Caller::KeyHolder));
         };
-        let error = match ambient.id_token().await {
-            Ok(token) => {
-                self.last.store(Some(Arc::clone(&token)));
-                return Ok(self.admission(Caller::Itself(token)));
+        let last = self.last.load_full();
+        let error = match (ambient.id_token().await, &last) {
+            (Ok(token), Some(last)) if Arc::ptr_eq(&token, &last.token) => {
+                return Ok(last.admission.clone());
             }
-            Err(error) => Arc::new(error),
+            (Ok(token), _) => return Ok(self.judge(&token)),
+            (Err(error), _) => Arc::new(error),
         };
         // A platform that gives one token for a job gives none when that has expired; the access
         // token that it was exchanged for may live for most of an hour more.
-        let last = self.last.load_full().map(|last| self.admission(Caller::Itself(last)));
+        let last = self.last.load_full().map(|last| last.admission.clone());
         last.filter(|last| access_tokens.remaining(last).is_some()).ok_or(error)
+    }
+
+    fn judge(&self, token: &Arc<OwnToken>) -> Admission {
+        let admission = self.admission(Caller::Itself(Arc::clone(token)));
+        let last = Last { token: Arc::clone(token), admission: admission.clone() };
+        self.last.store(Some(Arc::new(last)));
+        admission
     }
 
     fn admission(&self, caller: Caller) -> Admission {
         let service_account = Arc::clone(&self.service_account);
-        let grant = Arc::clone(&self.grant);
-        Admission { caller, rule: None, service_account, grant, is_stand_in: false }
+        Admission::new(caller, None, service_account, Arc::clone(&self.grant))
     }
 }

@@ -65,7 +65,7 @@ struct StandIn {
 #[derive(Debug, Clone)]
 pub enum Holder {
     /// A workload that logged in.
-    Workload(Box<Admission>),
+    Workload(Admission),
     /// The broker itself, for a command that it runs.
     Itself,
 }
@@ -111,7 +111,7 @@ impl StandIns {
         if live.len() >= self.most {
             return Err(StandInError::Full);
         }
-        let admission = Admission { is_stand_in: true, ..admission };
+        let admission = admission.of_stand_in();
         let generation = self.generation;
         let stand_in = StandIn { admission, generation, issued: now, covered_until };
         live.insert(Hash::of(&text), stand_in);
@@ -151,7 +151,7 @@ impl StandIns {
         {
             stand_in.covered_until = self.clock.elapsed() + remaining;
         }
-        Some(Holder::Workload(Box::new(stand_in.admission.clone())))
+        Some(Holder::Workload(stand_in.admission.clone()))
     }
 
     /// Judges all that an earlier generation admitted, so that those which end make room at once;
@@ -163,8 +163,8 @@ impl StandIns {
         earlier.iter().filter(|hash| self.settle(hash, &judge).is_break()).count()
     }
 
-    /// Judges one again if an earlier generation admitted it; breaks if this ends it. A request that began under an earlier
-    /// generation takes the judgement of a later one as it is.
+    /// Judges one again if an earlier generation admitted it; breaks if this ends it. A request that
+    /// began under an earlier generation takes the judgement of a later one as it is.
     fn settle(
         &self,
         hash: &Hash,
@@ -185,7 +185,7 @@ impl StandIns {
             live.remove(hash);
             return ControlFlow::Break(());
         };
-        stand_in.admission = Admission { is_stand_in: true, ..admission };
+        stand_in.admission = admission.of_stand_in();
         stand_in.generation = self.generation;
         ControlFlow::Continue(())
     }

@@ -61,16 +61,9 @@ impl Rehearsal {
     pub(super) fn of(config: Config, clock: Arc<dyn Clock>) -> Option<Self> {
         let metrics = Metrics::new(&Labels::default()).ok()?;
         let audiences = config.audiences();
-        let remembered = config.limits.verified_tokens;
         Some(Self {
             audiences: audiences.iter().cloned().collect(),
-            verifier: Verifier::new(
-                config.issuers,
-                audiences,
-                remembered,
-                clock,
-                Arc::new(metrics),
-            ),
+            verifier: Verifier::new(config.issuers, audiences, clock, Arc::new(metrics)),
             policy: Policy::new(config.rules),
             accounts: config.service_accounts,
             path_prefix: config.upstream.path_prefix().to_owned(),

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
@@ -19,6 +19,7 @@ use crate::config::{Config, Finding, LogFormat, Severity};
 use crate::limits;
 use crate::tasks;
 use crate::telemetry::{Audited, Format, Level, Metrics, Sink, error_chain, subscriber};
+use crate::workers::WorkerThreads;
 
 /// Serves until SIGTERM or SIGINT, and follows the origin of its configuration.
 pub(super) fn serve(origin: Origin, config: Config, environment: Environment<'_>) -> Exit {
@@ -72,8 +73,9 @@ fn run<W: Future<Output = Exit>>(
     // Fails only if there is a subscriber already, which then serves.
     let _ = tracing::subscriber::set_global_default(log);
     watch_panics(None);
-    let runtime = match Runtime::new() {
-        Ok(runtime) => runtime,
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let (runtime, threads) = match runtime.and_then(|it| Ok((it, WorkerThreads::start()?))) {
+        Ok(started) => started,
         Err(error) => {
             error!(%error, "can't start");
             return Exit::Failure;
@@ -84,7 +86,7 @@ fn run<W: Future<Output = Exit>>(
         match App::bind(config, surroundings).await {
             Ok(app) => {
                 watch_panics(Some(app.metrics()));
-                work(app).await
+                work(app.served_by(threads.workers())).await
             }
             Err(error) => {
                 // Nobody reads a log yet: this is for whoever typed the command, whole and plain.
@@ -94,10 +96,14 @@ fn run<W: Future<Output = Exit>>(
         }
     });
     // What was cut must not hold up the end.
-    runtime.shutdown_timeout(Duration::from_millis(100));
+    threads.end(CUT_TIME);
+    runtime.shutdown_timeout(CUT_TIME);
     log_end.flush(limits::LOG_FLUSH);
     exit
 }
+
+/// For what is cut to let go.
+const CUT_TIME: Duration = Duration::from_millis(100);
 
 /// A panic is a fault of this program: it is logged, counted as soon as somebody counts, and ends
 /// what panicked alone.

@@ -1,6 +1,7 @@
 //! The compact JWT as it was received: believed by nobody.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -10,13 +11,15 @@ use crate::hex::hex;
 use crate::secret::Secret;
 
 /// An ID token in JWS compact form (RFC 7515 7.1), of bounded size. Nothing in it was checked.
+/// Clones share the text.
 #[derive(Debug, Clone)]
 pub struct IdToken {
-    text: Secret,
+    text: Arc<Secret>,
     /// Where the payload starts.
     payload: usize,
     /// Where the signature starts.
     signature: usize,
+    fingerprint: Fingerprint,
 }
 
 /// Why a text is no ID token.
@@ -59,14 +62,13 @@ impl IdToken {
             return Err(IdTokenError::Malformed);
         }
         let [payload, signature] = starts;
-        Ok(Self { text: Secret::new(text), payload, signature })
+        let fingerprint = Fingerprint::of(text);
+        Ok(Self { text: Arc::new(Secret::new(text)), payload, signature, fingerprint })
     }
 
     /// SHA-256 of the whole token: names it in caches and logs without holding it.
     pub fn fingerprint(&self) -> Fingerprint {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest(&SHA256, self.expose().as_bytes()).as_ref());
-        Fingerprint(bytes)
+        self.fingerprint
     }
 
     /// The token itself, for the exchange call.
@@ -100,6 +102,13 @@ fn decode(part: &str) -> Option<Vec<u8>> {
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// Of any text: one that is no token has one too.
+    pub fn of(text: &str) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+        Self(bytes)
+    }
+
     /// The first 8 hex digits: enough to follow a token through the log.
     pub fn short(&self) -> String {
         hex(self.0.first_chunk::<4>().map_or(&[], |four| four))

@@ -4,8 +4,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use moka::sync::Cache;
-
 use super::claims::{self, ClaimAddress, Claims, ClaimsError};
 use super::header::Header;
 use super::id_token::{Fingerprint, IdToken, IdTokenError};
@@ -15,7 +13,6 @@ use super::key_store::{KeyStatus, KeyStore};
 use super::trusted::{Named, Reading, Trusted};
 use super::{svid, times};
 use crate::clock::Clock;
-use crate::limits;
 use crate::telemetry::{Code, Metrics, Verification};
 
 /// A token whose form, algorithm, header, issuer, key, signature, times and audience were checked.
@@ -27,8 +24,6 @@ pub struct VerifiedToken {
     fingerprint: Fingerprint,
     /// The key set that verified it.
     key_generation: u64,
-    /// Of how many usual tokens it takes the place in the cache.
-    weight: u32,
 }
 
 impl VerifiedToken {
@@ -158,18 +153,15 @@ pub struct Verifier {
     /// Issuers of JWT-SVIDs, by `spiffe://` and the trust domain.
     trust_domains: HashMap<String, Trusted>,
     audiences: BTreeSet<String>,
-    verified: Cache<Fingerprint, Arc<VerifiedToken>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
 
 impl Verifier {
-    /// A verifier of tokens that `issuers` signed for one of `audiences`. It remembers at most
-    /// `remembered` verified tokens.
+    /// A verifier of tokens that `issuers` signed for one of `audiences`.
     pub fn new(
         issuers: Vec<Issuer>,
         audiences: BTreeSet<String>,
-        remembered: u64,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -184,19 +176,12 @@ impl Verifier {
             issuers: of_id_tokens.into_iter().map(trusted).collect(),
             trust_domains: of_svids.into_iter().map(trusted).collect(),
             audiences,
-            // Freshness is judged by our clock; idling only sweeps out what nobody asks for.
-            verified: Cache::builder()
-                .max_capacity(remembered)
-                .weigher(|_, token: &Arc<VerifiedToken>| token.weight)
-                .time_to_idle(limits::VERIFIED_TOKEN_IDLE_TIME)
-                .build(),
             clock,
             metrics,
         }
     }
 
-    /// The same verifier, with the keys that an earlier one holds of the same issuers. Which tokens
-    /// that one had verified is forgotten: they are judged by this one's issuers and audiences.
+    /// The same verifier, with the keys that an earlier one holds of the same issuers.
     #[must_use]
     pub fn keeping(mut self, earlier: &Self) -> Self {
         let ours = self.issuers.iter_mut().chain(&mut self.trust_domains);
@@ -236,59 +221,44 @@ impl Verifier {
         }
     }
 
-    /// True if a token was verified before: checking it again costs next to nothing.
-    pub fn knows(&self, token: &IdToken) -> bool {
-        self.verified.contains_key(&token.fingerprint())
-    }
-
-    /// Checks a token. One that was verified before is believed again as long as its key set is in
-    /// use and its times hold.
-    pub async fn verify(&self, token: &IdToken) -> Result<Arc<VerifiedToken>, Rejected> {
-        let fingerprint = token.fingerprint();
-        if let Some(known) = self.remembered(&fingerprint)? {
-            self.metrics.token_verified(Some(known.issuer_name()), Verification::Cached);
-            return Ok(known);
-        }
+    /// Checks a token.
+    pub async fn verify(&self, token: &IdToken) -> Result<VerifiedToken, Rejected> {
         let mut issuer = None;
-        let outcome = self.check(token, fingerprint, &mut issuer).await;
+        let outcome = self.check(token, &mut issuer).await;
         let verification = match &outcome {
             Ok(_) => Verification::Ok,
             Err(error) => Verification::Refused(error.code()),
         };
         self.metrics.token_verified(issuer, verification);
         let issuer = issuer.map(str::to_owned);
-        let verified = Arc::new(outcome.map_err(|error| Rejected { issuer, error })?);
-        self.verified.insert(fingerprint, Arc::clone(&verified));
-        Ok(verified)
+        outcome.map_err(|error| Rejected { issuer, error })
     }
 
-    fn remembered(
-        &self,
-        fingerprint: &Fingerprint,
-    ) -> Result<Option<Arc<VerifiedToken>>, Rejected> {
-        let Some(known) = self.verified.get(fingerprint) else {
-            return Ok(None);
-        };
-        let in_use = self.trusted(&known).and_then(|trusted| trusted.keys.generation());
-        if in_use != Some(known.key_generation) {
-            self.verified.invalidate(fingerprint);
-            return Ok(None);
+    /// Checks again what may have changed of a token that this verifier has verified. False if the
+    /// key set that it was verified with is no longer in use: it is to be verified anew. Fails when
+    /// its times no longer hold.
+    pub fn still_holds(&self, token: &VerifiedToken) -> Result<bool, Rejected> {
+        let in_use = self.trusted(token).and_then(|trusted| trusted.keys.generation());
+        if in_use != Some(token.key_generation) {
+            return Ok(false);
         }
-        let held = times::check(&known.claims, &known.issuer, self.clock.unix_seconds());
-        if let Err(error) = held {
-            self.verified.invalidate(fingerprint);
-            let refused = Verification::Refused(error.code());
-            self.metrics.token_verified(Some(known.issuer_name()), refused);
-            return Err(Rejected { issuer: Some(known.issuer_name().to_owned()), error });
+        let issuer = token.issuer_name();
+        match times::check(&token.claims, &token.issuer, self.clock.unix_seconds()) {
+            Ok(()) => {
+                self.metrics.token_verified(Some(issuer), Verification::Cached);
+                Ok(true)
+            }
+            Err(error) => {
+                self.metrics.token_verified(Some(issuer), Verification::Refused(error.code()));
+                Err(Rejected { issuer: Some(issuer.to_owned()), error })
+            }
         }
-        Ok(Some(known))
     }
 
     /// The checks, in the order of design: header, issuer, key, signature, claims, times, audience.
     async fn check<'a>(
         &'a self,
         token: &IdToken,
-        fingerprint: Fingerprint,
         issuer_name: &mut Option<&'a str>,
     ) -> Result<VerifiedToken, VerifyError> {
         let reading = Reading::of(token)?;
@@ -302,9 +272,8 @@ impl Verifier {
         let issuer = Arc::clone(&trusted.issuer);
         times::check(&claims, &issuer, self.clock.unix_seconds())?;
         let audience = self.audience(&claims, &issuer)?.to_owned();
-        let weight = token.expose().len().div_ceil(limits::VERIFIED_TOKEN_BYTES);
-        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        Ok(VerifiedToken { issuer, audience, claims, fingerprint, key_generation, weight })
+        let fingerprint = token.fingerprint();
+        Ok(VerifiedToken { issuer, audience, claims, fingerprint, key_generation })
     }
 
     /// The issuer that `iss` names, byte for byte; else the trust domain in `sub`.
@@ -358,12 +327,6 @@ impl Verifier {
         let mut status: Vec<_> = status.collect();
         status.sort_by(|(first, _), (second, _)| first.cmp(second));
         status
-    }
-
-    /// How many verified tokens are remembered. Sweeps out what has ended.
-    pub fn remembered_tokens(&self) -> u64 {
-        self.verified.run_pending_tasks();
-        self.verified.entry_count()
     }
 }
 

@@ -243,8 +243,12 @@ pub const LOG_LINES: usize = 32_768;
 /// From so many waiting lines on, requests wait too: sooner than that one line of theirs is lost.
 pub const LOG_LINES_SLOW: usize = 16_384;
 
-/// Lines that are written in one call, at most.
-pub const LOG_LINES_AT_ONCE: usize = 64;
+/// Bytes of whole lines that are written in one call, about.
+pub const LOG_BYTES_AT_ONCE: usize = 32 << 10;
+
+/// So long, at most, lines gather after a write until the next: under load a call for each line
+/// would cost more than all else that is done for a request. A single line is written at once.
+pub const LOG_GATHER_TIME: Duration = Duration::from_millis(2);
 
 /// How long a request waits for room in the log, before it is refused as `overloaded`.
 pub const LOG_WAIT: Duration = Duration::from_secs(5);

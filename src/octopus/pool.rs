@@ -3,7 +3,10 @@
 //! A pool of our own rather than hyper-util's: it bounds a connection's age (so that a moved server
 //! is noticed), tells whether a request that failed was sent at all, and costs less per request.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -15,7 +18,9 @@ use tokio::time::Instant;
 use super::connection::{ConnectError, Connector};
 use super::request_body::{BodyFault, Progress, RequestBody};
 use super::upstream::Upstream;
+use crate::deadline::Deadline;
 use crate::limits;
+use crate::workers::Workers;
 
 /// Sends requests to one server over pooled connections.
 #[derive(Debug, Clone)]
@@ -27,8 +32,9 @@ pub struct UpstreamPool {
 struct Core {
     connector: Connector,
     idle_timeout: Duration,
-    /// The most recently used at the end, so that the others grow old and go.
-    idle: Mutex<Vec<Idle>>,
+    /// Each thread has its own: a connection is driven by the thread that opened it. The most
+    /// recently used at the end, so that the others grow old and go.
+    idle: Vec<Mutex<VecDeque<Idle>>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +50,8 @@ struct Connection {
     sender: SendRequest<RequestBody>,
     driver: AbortHandle,
     born: Instant,
+    /// For the server's silence: one timer for all requests.
+    silence: Deadline,
 }
 
 /// A connection whose answer's body is still being read. Dropping it closes the connection;
@@ -96,7 +104,8 @@ impl UpstreamPool {
     /// No connection yet.
     pub fn new(upstream: &Upstream) -> Self {
         let connector = Connector::new(upstream);
-        let core = Core { connector, idle_timeout: upstream.idle_timeout, idle: Mutex::default() };
+        let idle = (0..Workers::numbers()).map(|_| Mutex::default()).collect();
+        let core = Core { connector, idle_timeout: upstream.idle_timeout, idle };
         Self { core: Arc::new(core) }
     }
 
@@ -122,7 +131,7 @@ impl UpstreamPool {
                 continue;
             }
             let answer = connection.sender.try_send_request(request);
-            let answer = self.core.patiently(answer, &progress).await?;
+            let answer = self.core.patiently(answer, &progress, &mut connection.silence).await?;
             let mut error = match answer {
                 Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     return Err(SendError::Switched);
@@ -142,14 +151,17 @@ impl UpstreamPool {
 
     /// Closes the connections that are idle.
     pub fn close_idle(&self) {
-        self.core.lock().clear();
+        for idle in &self.core.idle {
+            lock(idle).clear();
+        }
     }
 }
 
 impl Core {
     async fn connect(&self) -> Result<Connection, ConnectError> {
         let (sender, driver) = self.connector.connect().await?;
-        Ok(Connection { sender, driver, born: Instant::now() })
+        let silence = Deadline::after(self.idle_timeout);
+        Ok(Connection { sender, driver, born: Instant::now(), silence })
     }
 
     /// Waits for the head of the answer as long as something moves: bytes of the request, or, once
@@ -159,11 +171,17 @@ impl Core {
         &self,
         answer: impl Future<Output = T>,
         progress: &Progress,
+        silence: &mut Deadline,
     ) -> Result<T, SendError> {
         let mut answer = std::pin::pin!(answer);
         let mut seen = progress.bytes();
         loop {
-            if let Ok(answer) = tokio::time::timeout(self.idle_timeout, &mut answer).await {
+            silence.set(self.idle_timeout);
+            let next = poll_fn(|context| match answer.as_mut().poll(context) {
+                Poll::Ready(answer) => Poll::Ready(Some(answer)),
+                Poll::Pending => silence.poll_passed(context).map(|()| None),
+            });
+            if let Some(answer) = next.await {
                 return Ok(answer);
             }
             let sent = progress.bytes();
@@ -174,23 +192,41 @@ impl Core {
         }
     }
 
+    /// The most recently used connection that can serve; those that can't any more are closed on
+    /// the way.
     fn take(&self) -> Option<Idle> {
-        let mut idle = self.lock();
+        let mut idle = lock(self.own_idle()?);
         let now = Instant::now();
-        idle.retain(|Idle { connection, since }| {
-            now.duration_since(*since) < limits::UPSTREAM_IDLE_TIME
-                && now.duration_since(connection.born) < limits::UPSTREAM_CONNECTION_AGE
-                && !connection.sender.is_closed()
-        });
-        idle.pop()
+        while idle.front().is_some_and(|oldest| !oldest.serves_at(now)) {
+            idle.pop_front();
+        }
+        while let Some(newest) = idle.pop_back() {
+            if newest.serves_at(now) {
+                return Some(newest);
+            }
+        }
+        None
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    fn own_idle(&self) -> Option<&Mutex<VecDeque<Idle>>> {
+        self.idle.get(Workers::number())
+    }
+}
+
+impl Idle {
+    fn serves_at(&self, now: Instant) -> bool {
+        now.duration_since(self.since) < limits::UPSTREAM_IDLE_TIME
+            && now.duration_since(self.connection.born) < limits::UPSTREAM_CONNECTION_AGE
+            && !self.connection.sender.is_closed()
     }
 }
 
 impl Lease {
+    /// When the server has been silent for too long: for whoever reads the answer's body.
+    pub fn silence(&mut self) -> &mut Deadline {
+        &mut self.connection.silence
+    }
+
     /// Bytes of the request's body that were sent.
     pub fn bytes_sent(&self) -> u64 {
         self.progress.bytes()
@@ -209,11 +245,16 @@ impl Lease {
         if is_last || !progress.is_complete() || connection.sender.is_closed() {
             return;
         }
-        let mut idle = core.lock();
+        let Some(idle) = core.own_idle() else { return };
+        let mut idle = lock(idle);
         if idle.len() < limits::UPSTREAM_IDLE_CONNECTIONS {
-            idle.push(Idle { connection, since: Instant::now() });
+            idle.push_back(Idle { connection, since: Instant::now() });
         }
     }
+}
+
+fn lock(idle: &Mutex<VecDeque<Idle>>) -> MutexGuard<'_, VecDeque<Idle>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn judge(error: hyper::Error, was_reused: bool, progress: &Progress) -> SendError {

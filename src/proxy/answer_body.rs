@@ -1,6 +1,5 @@
 //! The body of an answer on its way to the caller: our own, or Octopus's, streamed.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -8,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Instant, Sleep};
 
 use super::journey::Journey;
 use crate::octopus::Lease;
@@ -30,7 +28,6 @@ struct Streamed {
     /// Gone once the connection was put back.
     lease: Option<Lease>,
     idle_timeout: Duration,
-    sleep: Pin<Box<Sleep>>,
     is_waiting: bool,
     journey: Journey,
 }
@@ -62,10 +59,8 @@ impl AnswerBody {
         idle_timeout: Duration,
         journey: Journey,
     ) -> Self {
-        let sleep = Box::pin(tokio::time::sleep(idle_timeout));
         let lease = Some(lease);
-        let mut streamed =
-            Streamed { incoming, lease, idle_timeout, sleep, is_waiting: false, journey };
+        let mut streamed = Streamed { incoming, lease, idle_timeout, is_waiting: false, journey };
         streamed.end_if_complete();
         Self(Kind::Upstream(Box::new(streamed)))
     }
@@ -76,10 +71,11 @@ impl Streamed {
         loop {
             let polled = Pin::new(&mut self.incoming).poll_frame(context);
             if polled.is_pending() {
+                let Some(lease) = &mut self.lease else { return Poll::Pending };
                 if !std::mem::replace(&mut self.is_waiting, true) {
-                    self.sleep.as_mut().reset(Instant::now() + self.idle_timeout);
+                    lease.silence().set(self.idle_timeout);
                 }
-                ready!(self.sleep.as_mut().poll(context));
+                ready!(lease.silence().poll_passed(context));
                 let detail = format!("Octopus was silent for {:?}", self.idle_timeout);
                 return Poll::Ready(Some(Err(self.break_off(Code::UpstreamTimeout, detail))));
             }

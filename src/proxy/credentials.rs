@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, header};
 
-use crate::identity::{IdToken, IdTokenError};
+use crate::identity::IdTokenError;
 use crate::secret::Secret;
 use crate::telemetry::Code;
 
@@ -16,26 +16,25 @@ pub(super) const CARRIERS: [HeaderName; 6] = [
     header::PROXY_AUTHORIZATION,
 ];
 
-/// What a caller presented.
-#[derive(Debug)]
-pub(super) enum Presented {
+/// What stands where a credential may stand. Nothing of it was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found<'a> {
     /// No credential, or only empty ones.
     Nothing,
-    /// An ID token, of which nothing but the form was checked.
-    IdToken(IdToken),
+    /// What should be an ID token.
+    Bearer(&'a [u8]),
     /// Something in the place or the shape of an API key.
-    StandIn(Secret),
+    Key(&'a [u8]),
 }
 
 /// Finds the one credential among the headers and the `apikey` parameters of the query.
 ///
 /// Empty ones count as absent (Octopus's TypeScript client sends them). The same value in several
 /// places counts once. Schemes other than Bearer are no credential here.
-pub(super) fn find(
-    headers: &HeaderMap,
-    query_keys: &[String],
-    token_bytes_max: usize,
-) -> Result<Presented, Code> {
+pub(super) fn find<'a>(
+    headers: &'a HeaderMap,
+    query_keys: &'a [String],
+) -> Result<Found<'a>, Code> {
     let mut lines = headers.get_all(header::AUTHORIZATION).iter();
     let bearer = match (lines.next(), lines.next()) {
         (None, _) => None,
@@ -57,9 +56,9 @@ pub(super) fn find(
         return Err(Code::AmbiguousCredentials);
     }
     match bearer {
-        Some(text) if text.starts_with(b"API-") => Ok(stand_in(text)),
-        Some(text) => id_token(text, token_bytes_max).map(Presented::IdToken),
-        None => Ok(first_key.map_or(Presented::Nothing, stand_in)),
+        Some(text) if text.starts_with(b"API-") => Ok(Found::Key(text)),
+        Some(text) => Ok(Found::Bearer(text)),
+        None => Ok(first_key.map_or(Found::Nothing, Found::Key)),
     }
 }
 
@@ -72,13 +71,9 @@ fn bearer(line: &[u8]) -> Option<&[u8]> {
     (is_bearer && !text.is_empty()).then_some(text)
 }
 
-fn stand_in(text: &[u8]) -> Presented {
-    Presented::StandIn(Secret::new(String::from_utf8_lossy(text)))
-}
-
-fn id_token(text: &[u8], bytes_max: usize) -> Result<IdToken, Code> {
-    let text = std::str::from_utf8(text).map_err(|_| Code::TokenMalformed)?;
-    IdToken::parse(text, bytes_max).map_err(form_code)
+/// The text of a key, as a stand-in is looked up by.
+pub(super) fn stand_in(text: &[u8]) -> Secret {
+    Secret::new(String::from_utf8_lossy(text))
 }
 
 /// The word for a text that is no ID token.
@@ -94,6 +89,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::identity::IdToken;
 
     fn presented(lines: &[(&'static str, &str)], query: &[&str]) -> Result<&'static str, Code> {
         let mut headers = HeaderMap::new();
@@ -101,11 +97,14 @@ mod tests {
             headers.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let query: Vec<String> = query.iter().map(|key| (*key).to_owned()).collect();
-        find(&headers, &query, 64).map(|presented| match presented {
-            Presented::Nothing => "nothing",
-            Presented::IdToken(_) => "id token",
-            Presented::StandIn(_) => "stand-in",
-        })
+        match find(&headers, &query)? {
+            Found::Nothing => Ok("nothing"),
+            Found::Key(_) => Ok("stand-in"),
+            Found::Bearer(text) => {
+                let text = std::str::from_utf8(text).map_err(|_| Code::TokenMalformed)?;
+                IdToken::parse(text, 64).map(|_| "id token").map_err(form_code)
+            }
+        }
     }
 
     /// Header lines, keys in the query, and what is found.

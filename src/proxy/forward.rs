@@ -9,9 +9,8 @@ use http::{
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
-use super::credentials::Presented;
 use super::headers;
-use super::intake::{self, Intake};
+use super::intake::{self, Intake, Presented};
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::turns::{self, Turns};
@@ -61,12 +60,13 @@ impl Proxy {
     /// Judges the credential of a request.
     pub(super) async fn admit(
         &self,
-        intake: &Intake,
+        intake: &mut Intake,
         is_ambient: bool,
         journey: &mut Journey,
     ) -> Result<Option<Admission>, Refusal> {
         let named = intake.service_account.as_deref();
-        let admission = match &intake.presented {
+        let presented = std::mem::replace(&mut intake.presented, Presented::Nothing);
+        let admission = match presented {
             Presented::Nothing if is_ambient => {
                 journey.came_by(Door::Ambient);
                 self.admit_itself().await?
@@ -75,16 +75,16 @@ impl Proxy {
             Presented::Nothing => return Err(Refusal::new(Code::CredentialMissing)),
             Presented::StandIn(key) => {
                 journey.came_by(Door::StandIn);
-                match self.broker.redeem(key) {
+                match self.broker.redeem(&key) {
                     None => return Err(Refusal::new(Code::StandInUnknown)),
-                    Some(Holder::Workload(admission)) => *admission,
+                    Some(Holder::Workload(admission)) => admission,
                     Some(Holder::Itself) => self.admit_itself().await?,
                 }
             }
-            Presented::IdToken(id_token) => {
+            Presented::IdToken(token) => {
                 journey.came_by(Door::Bearer);
-                journey.presented(id_token.fingerprint());
-                let admission = self.broker.admit(id_token.clone(), named).await;
+                journey.presented(token.fingerprint());
+                let admission = self.broker.admit(token, named).await;
                 admission.map_err(|error| refused(error, journey))?
             }
         };
@@ -203,8 +203,8 @@ impl Proxy {
 
     fn message(&self, head: Parts, intake: &Intake, journey: &Journey) -> Result<Message, Refusal> {
         let Parts { method, version, mut headers, .. } = head;
-        let hop: (Version, &str) = (version, &self.pseudonym);
-        headers::for_octopus(&mut headers, hop, &self.upstream, &journey.trace);
+        let via = self.via.value(version);
+        headers::for_octopus(&mut headers, via, &self.upstream, &journey.trace);
         Ok(Message { method, uri: intake::uri(&intake.target)?, headers })
     }
 
@@ -334,7 +334,7 @@ pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
             refusal
         }
         AdmissionError::NoRule { token, missed } => {
-            journey.verified(&token);
+            journey.verified(token);
             let nobody = missed.is_empty();
             journey.missed(missed);
             let refusal = Refusal::new(code);

@@ -1,9 +1,7 @@
 //! What is taken off a request and an answer, and what is put on.
 
-use std::collections::HashSet;
-
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::credentials::CARRIERS;
@@ -12,28 +10,57 @@ use super::refusal::ERROR;
 use super::trace::Trace;
 use crate::octopus::Upstream;
 
-/// Fields of one connection (RFC 9110 7.6.1), not of the message; beside them all of `Proxy-*`.
-const HOP_BY_HOP: [HeaderName; 7] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("http2-settings"),
-];
+/// Fields of one connection (RFC 9110 7.6.1), not of the message.
+fn is_hop_by_hop(name: &str) -> bool {
+    name.starts_with("proxy-")
+        || matches!(
+            name,
+            "connection"
+                | "keep-alive"
+                | "te"
+                | "trailer"
+                | "transfer-encoding"
+                | "upgrade"
+                | "http2-settings"
+        )
+}
 
-/// What callers say of where they come from; beside them all of `X-Forwarded-*`. Octopus believes
-/// some of it.
-const FORWARDING: [HeaderName; 6] = [
-    // Other spellings of the method override, by which no rule judged.
-    HeaderName::from_static("x-http-method"),
-    HeaderName::from_static("x-method-override"),
-    header::FORWARDED,
-    HeaderName::from_static("x-real-ip"),
-    HeaderName::from_static("x-original-url"),
-    HeaderName::from_static("x-rewrite-url"),
-];
+/// What callers say of where they come from; Octopus believes some of it. And other spellings of
+/// the method override, by which no rule judged.
+fn is_forwarding(name: &str) -> bool {
+    name.starts_with("x-forwarded")
+        || matches!(
+            name,
+            "forwarded"
+                | "x-real-ip"
+                | "x-original-url"
+                | "x-rewrite-url"
+                | "x-http-method"
+                | "x-method-override"
+        )
+}
+
+/// What no request takes along to Octopus. Of the body's framing the connection takes care;
+/// `Expect` was answered here. `X_Octopus_ApiKey` is `X-Octopus-ApiKey` to servers that map both to
+/// one variable.
+fn stays_here(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    is_hop_by_hop(text)
+        || is_forwarding(text)
+        || matches!(text, "content-length" | "expect")
+        || text.contains('_')
+        || *name == SERVICE_ACCOUNT
+        || CARRIERS.contains(name)
+}
+
+/// What no caller is told. Sessions are Octopus's with us, not with the caller; its challenges would
+/// make clients look for other credentials; `Alt-Svc` would lead them past the broker.
+fn stays_from_caller(name: &HeaderName) -> bool {
+    let text = name.as_str();
+    is_hop_by_hop(text)
+        || matches!(text, "set-cookie" | "www-authenticate" | "alt-svc")
+        || *name == ERROR
+}
 
 /// Fields that `Connection` can't name away: the request was judged with them.
 const PROTECTED: [HeaderName; 6] = [
@@ -48,25 +75,13 @@ const PROTECTED: [HeaderName; 6] = [
 /// Turns the headers of an accepted request into those that go to Octopus, all but the credential.
 pub(super) fn for_octopus(
     headers: &mut HeaderMap,
-    (version, pseudonym): (Version, &str),
+    via: &HeaderValue,
     upstream: &Upstream,
     trace: &Trace,
 ) {
-    remove_hop_by_hop(headers);
-    for name in CARRIERS.iter().chain(&FORWARDING) {
-        headers.remove(name);
-    }
-    // Of the body's framing the connection takes care; `Expect` was answered here.
-    for name in [header::CONTENT_LENGTH, header::EXPECT, SERVICE_ACCOUNT] {
-        headers.remove(name);
-    }
-    // `X_Octopus_ApiKey` is `X-Octopus-ApiKey` to servers that map both to one variable.
-    remove_where(headers, |name| name.starts_with("x-forwarded") || name.contains('_'));
+    remove(headers, stays_here);
     headers.insert(header::HOST, upstream.host_header().clone());
-    let via = format!("{} {pseudonym}", if version == Version::HTTP_10 { "1.0" } else { "1.1" });
-    if let Ok(via) = HeaderValue::from_str(&via) {
-        headers.append(header::VIA, via);
-    }
+    headers.append(header::VIA, via.clone());
     trace.write(headers);
 }
 
@@ -88,35 +103,22 @@ pub(super) fn for_caller(
     if headers.contains_key(header::TRANSFER_ENCODING) || status == StatusCode::NO_CONTENT {
         headers.remove(header::CONTENT_LENGTH);
     }
-    remove_hop_by_hop(headers);
-    // Sessions are Octopus's with us, not with the caller; its challenges would make clients look
-    // for other credentials; `Alt-Svc` would lead them past the broker.
-    for name in [header::SET_COOKIE, header::WWW_AUTHENTICATE, header::ALT_SVC, ERROR] {
-        headers.remove(name);
-    }
+    remove(headers, stays_from_caller);
     let rebased = asked.and_then(|asked| rebased_location(headers, upstream.base(), asked));
     if let Some(location) = rebased {
         headers.insert(header::LOCATION, location);
     }
 }
 
-fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: HashSet<HeaderName> = headers
-        .get_all(header::CONNECTION)
-        .iter()
+/// Removes what is unwanted, and what `Connection` names.
+fn remove(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
+    let named = headers.get_all(header::CONNECTION).iter();
+    let named = named
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-        .filter(|name| !PROTECTED.contains(name))
-        .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
-        headers.remove(name);
-    }
-    remove_where(headers, |name| name.starts_with("proxy-"));
-}
-
-fn remove_where(headers: &mut HeaderMap, is_unwanted: impl Fn(&str) -> bool) {
-    let unwanted: Vec<HeaderName> =
-        headers.keys().filter(|name| is_unwanted(name.as_str())).cloned().collect();
+        .filter(|name| !PROTECTED.contains(name));
+    let unwanted = headers.keys().filter(|name| is_unwanted(name)).cloned();
+    let unwanted: Vec<HeaderName> = named.chain(unwanted).collect();
     for name in unwanted {
         headers.remove(name);
     }
@@ -183,7 +185,8 @@ mod tests {
         ]);
 
         let trace = Trace::of(&headers);
-        for_octopus(&mut headers, (Version::HTTP_11, "octobroker-1"), &upstream(), &trace);
+        let via = HeaderValue::from_static("1.1 octobroker-1");
+        for_octopus(&mut headers, &via, &upstream(), &trace);
         let token = HeaderValue::from_static("Bearer token");
         attach(&mut headers, (header::AUTHORIZATION, &token));
 

@@ -57,7 +57,7 @@ where
         tokio::select! {
             outcome = &mut connection => {
                 if let Err(error) = outcome {
-                    debug!(listener = origin.listener, %error, "a connection ended badly");
+                    debug!(listener = &*origin.listener, %error, "a connection ended badly");
                 }
                 return;
             }
@@ -73,7 +73,7 @@ where
                 }
                 // It did not even take the farewell, or holds streams that go nowhere.
                 Verdict::Idle | Verdict::Stuck => {
-                    debug!(listener = origin.listener, "a connection stood still and is cut");
+                    debug!(listener = &*origin.listener, "a connection stood still and is cut");
                     return;
                 }
             },

@@ -3,15 +3,17 @@
 
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version, header};
 use hyper::body::{Body, Incoming};
 
-use super::credentials::{self, Presented};
+use super::credentials::{self, Found};
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::target::Target;
 use super::{Origin, Proxy};
+use crate::broker::PresentedToken;
 use crate::octopus::{Call, Route, is_anonymous};
+use crate::secret::Secret;
 use crate::telemetry::{Code, Door, Verification};
 
 /// Names the service account to act as, when several rules could match.
@@ -19,6 +21,17 @@ pub(super) const SERVICE_ACCOUNT: HeaderName =
     HeaderName::from_static("octobroker-service-account");
 /// The .NET client sends PUT and DELETE as a POST with this header.
 pub(super) const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
+
+/// What a caller presented.
+#[derive(Debug)]
+pub(super) enum Presented {
+    /// No credential, or only empty ones.
+    Nothing,
+    /// An ID token.
+    IdToken(PresentedToken),
+    /// Something in the place or the shape of an API key.
+    StandIn(Secret),
+}
 
 /// A request whose form is accepted.
 #[derive(Debug)]
@@ -49,7 +62,9 @@ impl Proxy {
     pub(super) fn check_head(&self, head: &Parts, origin: &Origin) -> Result<(), Refusal> {
         check_framing(head)?;
         self.check_sizes(head)?;
-        self.check_loop(&head.headers)?;
+        if self.via.is_in(&head.headers) {
+            return Err(Refusal::new(Code::LoopDetected));
+        }
         check_host(head, origin)?;
         if origin.is_loopback {
             check_origin(&head.headers)?;
@@ -66,8 +81,8 @@ impl Proxy {
         let path = below.unwrap_or_default();
         let route = Route::of(&method, path);
         journey.routed(route.template);
-        let presented = credentials::find(&head.headers, target.keys(), self.limits.id_token_bytes);
-        let presented = presented.inspect_err(|code| {
+        let found = credentials::find(&head.headers, target.keys());
+        let presented = found.and_then(|found| self.presented(found)).inspect_err(|code| {
             journey.came_by(Door::Bearer);
             if matches!(code, Code::TokenMalformed | Code::TokenTooLarge) {
                 self.metrics.token_verified(None, Verification::Refused(*code));
@@ -77,6 +92,16 @@ impl Proxy {
         let service_account = named_account(&head.headers)?;
         let below_at = below.map(|_| self.upstream.path_prefix().len());
         Ok(Intake { target, presented, service_account, is_anonymous, method, route, below_at })
+    }
+
+    fn presented(&self, found: Found<'_>) -> Result<Presented, Code> {
+        let text = match found {
+            Found::Nothing => return Ok(Presented::Nothing),
+            Found::Key(text) => return Ok(Presented::StandIn(credentials::stand_in(text))),
+            Found::Bearer(text) => std::str::from_utf8(text).map_err(|_| Code::TokenMalformed)?,
+        };
+        let token = self.broker.recognize(text, self.limits.id_token_bytes);
+        token.map(Presented::IdToken).map_err(credentials::form_code)
     }
 
     fn check_sizes(&self, head: &Parts) -> Result<(), Refusal> {
@@ -90,18 +115,6 @@ impl Proxy {
         if target > self.limits.target_bytes {
             let refusal = Refusal::new(Code::HeadersTooLarge).answering(StatusCode::URI_TOO_LONG);
             return Err(refusal.saying("The target of the request is too long."));
-        }
-        Ok(())
-    }
-
-    /// RFC 9110 7.6.3: our own name in `Via` means that the request came round to us.
-    fn check_loop(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let is_here = |via: &HeaderValue| {
-            let via = via.as_bytes();
-            via.windows(self.pseudonym.len()).any(|part| part == self.pseudonym.as_bytes())
-        };
-        if headers.get_all(header::VIA).iter().any(is_here) {
-            return Err(Refusal::new(Code::LoopDetected));
         }
         Ok(())
     }
@@ -166,6 +179,9 @@ fn resembles_framing(name: &HeaderName) -> bool {
         (header::CONTENT_LENGTH, "contentlength"),
         (header::TRANSFER_ENCODING, "transferencoding"),
     ];
+    if name.as_str().len() < "contentlength".len() {
+        return false;
+    }
     let letters = || name.as_str().bytes().filter(u8::is_ascii_alphabetic);
     FRAMING.iter().any(|(framing, plain)| framing != name && letters().eq(plain.bytes()))
 }

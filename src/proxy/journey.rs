@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -13,8 +13,9 @@ use super::forward::Answer;
 use super::refusal::Refusal;
 use super::trace::Trace;
 use super::watched_io::Phase;
+use super::who::Who;
 use super::{Origin, Place, Proxy};
-use crate::broker::{Admission, Identity};
+use crate::broker::Admission;
 use crate::identity::{Fingerprint, VerifiedToken};
 use crate::telemetry::{
     AccessTokenResult, AuditRecord, Code, Door, InFlight, Missed, RequestOutcome,
@@ -22,15 +23,37 @@ use crate::telemetry::{
 
 /// Lives as long as the request, body of the answer included. Dropped before its end, it notes that
 /// somebody went away.
+///
+/// What it notes is shared with whoever has it already: nothing is copied before the line is
+/// written.
 #[derive(Debug)]
 pub(super) struct Journey {
     proxy: Arc<Proxy>,
-    record: AuditRecord,
     pub(super) trace: Trace,
-    is_head: bool,
+    listener: Arc<str>,
+    remote: Arc<str>,
+    method: Method,
+    uri: Uri,
+    route: Option<&'static str>,
+    door: Door,
+    token: Option<Fingerprint>,
+    who: Who,
+    status: u16,
+    upstream_status: Option<u16>,
+    code: Option<Code>,
+    detail: Option<String>,
+    missed: Vec<Missed>,
+    cache: Option<AccessTokenResult>,
+    bytes_in: u64,
+    bytes_out: u64,
+    is_aborted: bool,
     started: Duration,
     /// Spent waiting for Octopus or for body bytes.
     waited: Duration,
+    /// Of that, for an access token.
+    exchange: Option<Duration>,
+    /// Of that, for the head of Octopus's answer.
+    upstream: Option<Duration>,
     overhead: Duration,
     is_over: bool,
     phase: Arc<Phase>,
@@ -41,23 +64,30 @@ pub(super) struct Journey {
 impl Journey {
     pub(super) fn begin(proxy: &Arc<Proxy>, request: &Request<Incoming>, origin: &Origin) -> Self {
         origin.phase.begin();
-        let trace = Trace::of(request.headers());
-        let record = AuditRecord {
-            request_id: trace.request_id.clone(),
-            traceparent: Some(trace.traceparent.clone()),
-            listener: origin.listener.clone(),
-            peer: origin.remote.clone(),
-            method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
-            ..AuditRecord::default()
-        };
         Self {
             proxy: Arc::clone(proxy),
-            record,
-            trace,
-            is_head: *request.method() == Method::HEAD,
+            trace: Trace::of(request.headers()),
+            listener: Arc::clone(&origin.listener),
+            remote: Arc::clone(&origin.remote),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            route: None,
+            door: Door::None,
+            token: None,
+            who: Who::Nobody,
+            status: 0,
+            upstream_status: None,
+            code: None,
+            detail: None,
+            missed: Vec::new(),
+            cache: None,
+            bytes_in: 0,
+            bytes_out: 0,
+            is_aborted: false,
             started: proxy.clock.elapsed(),
             waited: Duration::ZERO,
+            exchange: None,
+            upstream: None,
             overhead: Duration::ZERO,
             is_over: false,
             phase: Arc::clone(&origin.phase),
@@ -73,53 +103,39 @@ impl Journey {
     }
 
     pub(super) fn routed(&mut self, template: &'static str) {
-        self.record.route = Some(template.to_owned());
+        self.route = Some(template);
     }
 
     pub(super) fn came_by(&mut self, door: Door) {
-        self.record.door = door;
+        self.door = door;
     }
 
     pub(super) fn presented(&mut self, fingerprint: Fingerprint) {
-        self.record.token = Some(fingerprint.short());
+        self.token = Some(fingerprint);
     }
 
     /// The token claims to be from this issuer, and is not believed.
     pub(super) fn claimed(&mut self, issuer: Option<String>) {
-        self.record.issuer = issuer;
+        self.who = Who::Claimed(issuer);
     }
 
-    pub(super) fn verified(&mut self, token: &VerifiedToken) {
-        self.record.issuer = Some(token.issuer_name().to_owned());
-        self.record.subject = Some(token.subject().to_owned());
-        self.record.audience = Some(token.audience().to_owned());
-        self.record.jti = token.token_id().map(str::to_owned);
+    /// The token is believed.
+    pub(super) fn verified(&mut self, token: Arc<VerifiedToken>) {
+        self.who = Who::Verified(token);
     }
 
     pub(super) fn admitted(&mut self, admission: &Admission) {
-        if let Some(token) = admission.token() {
-            self.verified(token);
-        } else {
-            let Identity { issuer, subject, audience } = admission.identity();
-            let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            self.record.issuer = said(issuer);
-            self.record.subject = said(subject);
-            self.record.audience = said(audience);
-        }
-        self.record.rule = admission.rule().map(str::to_owned);
-        self.record.service_account = Some(admission.service_account().name.clone());
-        self.record.agent = admission.service_account().is_agent;
+        self.who = Who::Admitted(admission.clone());
     }
 
     pub(super) fn missed(&mut self, missed: Vec<Missed>) {
-        self.record.missed = missed;
+        self.missed = missed;
     }
 
     /// An access token was had, or not, after `waited`.
     pub(super) fn exchanged(&mut self, result: AccessTokenResult, waited: Duration) {
-        self.record.cache = Some(result);
-        let earlier = self.record.exchange_ms.unwrap_or_default();
-        self.record.exchange_ms = Some(earlier + milliseconds(waited));
+        self.cache = Some(result);
+        self.exchange = Some(self.exchange.unwrap_or_default() + waited);
         self.waited += waited;
     }
 
@@ -130,27 +146,27 @@ impl Journey {
 
     /// Octopus answered, or failed to, after `waited`.
     pub(super) fn answered(&mut self, status: Option<u16>, waited: Duration) {
-        self.record.upstream_status = status;
-        self.record.upstream_ms = Some(milliseconds(waited));
+        self.upstream_status = status;
+        self.upstream = Some(waited);
         self.waited += waited;
         if let Some(status) = status {
-            let account = self.record.service_account.as_deref();
+            let account = self.who.service_account();
             self.proxy.metrics.upstream_answered(account, status, waited);
         }
     }
 
     pub(super) fn sent(&mut self, bytes: u64) {
-        self.record.bytes_in = bytes;
+        self.bytes_in = bytes;
     }
 
     pub(super) fn returned(&mut self, bytes: usize) {
-        self.record.bytes_out += bytes as u64;
+        self.bytes_out += bytes as u64;
         self.phase.step();
     }
 
     /// Octopus's answer goes to the caller; the journey goes with its body.
     pub(super) fn forwarded(mut self, mut answer: Answer) -> Response<AnswerBody> {
-        self.record.status = answer.head.status.as_u16();
+        self.status = answer.head.status.as_u16();
         self.trace.tell(&mut answer.head.headers);
         self.overhead = self.spent();
         let idle_timeout = self.proxy.upstream.idle_timeout;
@@ -160,36 +176,38 @@ impl Journey {
 
     /// The broker's own answer goes to the caller: the request was for the broker itself.
     pub(super) fn answered_here(mut self, answer: Response<AnswerBody>) -> Response<AnswerBody> {
-        let mut answer = if self.is_head { without_body(answer) } else { answer };
+        let mut answer = if self.is_head() { without_body(answer) } else { answer };
         self.trace.tell(answer.headers_mut());
-        self.record.status = answer.status().as_u16();
-        self.record.bytes_out = answer.body().size_hint().exact().unwrap_or_default();
-        self.overhead = self.spent();
-        self.end();
+        self.end_with(&answer);
         answer
     }
 
     /// The broker's own refusal goes to the caller.
     pub(super) fn refused(mut self, refusal: Refusal) -> Response<AnswerBody> {
-        let answer = refusal.answer(&self.trace.request_id, self.is_head);
-        self.record.status = answer.status().as_u16();
-        self.record.code = Some(refusal.code);
-        self.record.bytes_out = answer.body().size_hint().exact().unwrap_or_default();
-        self.record.detail = refusal.detail;
-        self.record.aborted = refusal.is_caller_gone;
+        let answer = refusal.answer(self.trace.request_id(), self.is_head());
+        self.code = Some(refusal.code);
+        self.detail = refusal.detail;
+        self.is_aborted = refusal.is_caller_gone;
         if !refusal.missed.is_empty() {
-            self.record.missed = refusal.missed;
+            self.missed = refusal.missed;
         }
-        self.overhead = self.spent();
-        self.end();
+        self.end_with(&answer);
         answer
     }
 
     /// Octopus's answer broke off after its head had gone to the caller.
     pub(super) fn broke_off(&mut self, code: Code, detail: String) {
-        self.record.code = Some(code);
-        self.record.detail = Some(detail);
-        self.record.aborted = true;
+        self.code = Some(code);
+        self.detail = Some(detail);
+        self.is_aborted = true;
+        self.end();
+    }
+
+    /// An answer of the broker's own, which is whole.
+    fn end_with(&mut self, answer: &Response<AnswerBody>) {
+        self.status = answer.status().as_u16();
+        self.bytes_out = answer.body().size_hint().exact().unwrap_or_default();
+        self.overhead = self.spent();
         self.end();
     }
 
@@ -199,19 +217,56 @@ impl Journey {
             return;
         }
         let total = self.elapsed();
-        self.record.duration_ms = milliseconds(total);
         self.proxy.metrics.request_ended(&RequestOutcome {
-            door: self.record.door,
-            rule: self.record.rule.as_deref(),
-            service_account: self.record.service_account.as_deref(),
-            code: self.record.code,
+            door: self.door,
+            rule: self.who.rule(),
+            service_account: self.who.service_account(),
+            code: self.code,
             total,
             overhead: self.overhead,
         });
-        self.proxy.audit.write(&self.record);
+        self.write_down(total);
         self.phase.end();
         self.place = None;
         self.in_flight = None;
+    }
+
+    fn write_down(&self, total: Duration) {
+        let token = self.token.map(|fingerprint| fingerprint.short());
+        self.proxy.audit.write(&AuditRecord {
+            request_id: self.trace.request_id(),
+            traceparent: Some(self.trace.traceparent()),
+            door: self.door,
+            listener: &self.listener,
+            peer: &self.remote,
+            issuer: self.who.issuer(),
+            subject: self.who.subject(),
+            audience: self.who.audience(),
+            token: token.as_deref(),
+            jti: self.who.token().and_then(VerifiedToken::token_id),
+            rule: self.who.rule(),
+            service_account: self.who.service_account(),
+            agent: self.who.is_agent(),
+            method: self.method.as_str(),
+            route: self.route,
+            path: self.uri.path(),
+            status: self.status,
+            upstream_status: self.upstream_status,
+            code: self.code,
+            cache: self.cache,
+            missed: &self.missed,
+            duration_ms: milliseconds(total),
+            upstream_ms: self.upstream.map(milliseconds),
+            exchange_ms: self.exchange.map(milliseconds),
+            bytes_in: self.bytes_in,
+            bytes_out: self.bytes_out,
+            aborted: self.is_aborted,
+            detail: self.detail.as_deref(),
+        });
+    }
+
+    fn is_head(&self) -> bool {
+        self.method == Method::HEAD
     }
 
     fn spent(&self) -> Duration {
@@ -226,10 +281,10 @@ impl Journey {
 impl Drop for Journey {
     fn drop(&mut self) {
         if !self.is_over {
-            self.record.aborted = true;
-            if self.record.status == 0 {
+            self.is_aborted = true;
+            if self.status == 0 {
                 // As nginx has it: the caller went away before there was an answer.
-                self.record.status = 499;
+                self.status = 499;
                 self.overhead = self.spent();
             }
             self.end();

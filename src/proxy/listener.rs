@@ -21,8 +21,8 @@ use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
 use super::{ListenerSpec, Origin, Places, Proxy, Serving, http2, tls, trace};
 use crate::shutdown::Watcher;
-use crate::tasks;
 use crate::telemetry::{Code, Door, RequestOutcome};
+use crate::workers::Workers;
 
 /// A bound listener. Nothing is accepted before [`Listener::run`].
 #[derive(Debug)]
@@ -66,7 +66,12 @@ impl Listener {
     /// Accepts until the end, at most as many connections as the limit for the process, all of whose
     /// listeners share `places`. Connections that are being served end by themselves: each holds a
     /// watcher.
-    pub async fn run(self, serving: Serving, places: Places, mut watcher: Watcher) {
+    pub async fn run(
+        self,
+        (serving, workers): (Serving, Workers),
+        places: Places,
+        mut watcher: Watcher,
+    ) {
         let certificate = self.certificate.clone();
         let metrics = Arc::clone(&serving.now().metrics);
         if certificate.is_some() {
@@ -79,6 +84,7 @@ impl Listener {
             }
         };
         let mut fresh = std::pin::pin!(fresh);
+        let name: Arc<str> = self.spec.name().into();
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
@@ -103,20 +109,12 @@ impl Listener {
                 proxy.turn_away(self.certificate.is_none().then_some(&stream));
                 continue;
             };
-            let origin = Origin {
-                listener: self.spec.name(),
-                is_loopback: self.spec.is_loopback(),
-                is_tls: self.certificate.is_some(),
-                is_ambient: self.spec.is_ambient,
-                hosts: Arc::clone(&self.hosts),
-                public_url: self.public_url.clone(),
-                remote: remote.text,
-                peer,
-                phase: Arc::default(),
-            };
+            let origin = self.origin(&name, remote.text, peer);
             let (serving, watcher) = (serving.clone(), watcher.clone());
             let handshake = self.certificate.as_ref().map(|certificate| certificate.config());
-            tasks::spawn(async move {
+            let Ok(stream) = stream.detached() else { continue };
+            workers.spawn(async move {
+                let Ok(stream) = stream.attached() else { return };
                 match handshake {
                     None => serve_http1(stream, serving, origin, watcher).await,
                     // Boxed, so that plain connections don't have the size of encrypted ones.
@@ -126,6 +124,20 @@ impl Listener {
                 }
                 drop((place, peer_place));
             });
+        }
+    }
+
+    fn origin(&self, name: &Arc<str>, remote: String, peer: Option<Peer>) -> Origin {
+        Origin {
+            listener: Arc::clone(name),
+            is_loopback: self.spec.is_loopback(),
+            is_tls: self.certificate.is_some(),
+            is_ambient: self.spec.is_ambient,
+            hosts: Arc::clone(&self.hosts),
+            public_url: self.public_url.clone(),
+            remote: remote.into(),
+            peer,
+            phase: Arc::default(),
         }
     }
 }
@@ -169,7 +181,7 @@ async fn encrypted(
         Ok(stream) => stream,
         Err((reason, error)) => {
             // Port scanners and health checks do this all day.
-            let (listener, peer) = (&origin.listener, &origin.remote);
+            let (listener, peer) = (&*origin.listener, &*origin.remote);
             debug!(listener, peer, reason = reason.as_str(), %error, "no TLS handshake");
             serving.now().metrics.handshake_failed(listener, reason);
             return;
@@ -178,7 +190,7 @@ async fn encrypted(
     let (_, session) = stream.get_ref();
     let certificate = session.peer_certificates().and_then(<[_]>::first);
     if let Some(subject) = certificate.and_then(tls::subject) {
-        origin.remote = format!("{} client={subject}", origin.remote);
+        origin.remote = format!("{} client={subject}", origin.remote).into();
     }
     if session.alpn_protocol() == Some(b"h2") {
         http2::serve(stream, serving, origin, watcher).await;
@@ -232,7 +244,7 @@ where
         }
     };
     if let Err(error) = outcome {
-        debug!(listener = origin.listener, %error, "a connection ended badly");
+        debug!(listener = &*origin.listener, %error, "a connection ended badly");
     }
 }
 

@@ -36,7 +36,9 @@ mod tls;
 mod token_door;
 mod trace;
 mod turns;
+mod via;
 mod watched_io;
+mod who;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -54,19 +56,19 @@ pub use target::check_target;
 pub use tls::{TlsFiles, TlsFilesError};
 pub use token_door::{Issues, TokenDoor};
 
-use crate::broker::Broker;
+use crate::broker::{Broker, PresentedToken};
 use crate::clock::Clock;
-use crate::identity::IdToken;
 use crate::limits::{self, Limits};
 use crate::octopus::{RateBudgets, Upstream, UpstreamPool};
 use crate::telemetry::{AuditLog, Code, Metrics};
 use answer_body::AnswerBody;
-use credentials::Presented;
 use forward::{Answer, Outgoing};
+use intake::Presented;
 use journey::Journey;
 use peers::{Peer, Peers};
 use refusal::Refusal;
 use token_door::DoorRequest;
+use via::Via;
 use watched_io::Phase;
 
 /// What every request needs: one per configuration that was loaded.
@@ -76,8 +78,7 @@ pub struct Proxy {
     upstream: Upstream,
     pool: UpstreamPool,
     rate_budgets: Arc<RateBudgets>,
-    /// What `Via` calls this process: found in an inbound `Via`, the request has been here before.
-    pseudonym: String,
+    via: Via,
     limits: Limits,
     places: Places,
     peers: Arc<Peers>,
@@ -101,7 +102,7 @@ pub struct Recorder {
 /// The connection that a request came on.
 #[derive(Debug)]
 struct Origin {
-    listener: String,
+    listener: Arc<str>,
     is_loopback: bool,
     is_tls: bool,
     /// Whether a request without credential acts as the broker itself.
@@ -111,7 +112,7 @@ struct Origin {
     /// Under which callers know the listener, if not under their `Host`.
     public_url: Option<Arc<str>>,
     /// Address and port, or user and process.
-    remote: String,
+    remote: Arc<str>,
     /// Whom its failures are counted against, if they are.
     peer: Option<Peer>,
     phase: Arc<Phase>,
@@ -139,7 +140,7 @@ impl Proxy {
             pool: UpstreamPool::new(&upstream),
             rate_budgets: Arc::new(RateBudgets::new(Arc::clone(&clock), Arc::clone(&metrics))),
             upstream,
-            pseudonym: format!("octobroker-{}", trace::random_hex::<4>()),
+            via: Via::new(format!("octobroker-{}", trace::random_hex::<4>())),
             places: Places::default(),
             peers: Arc::new(Peers::new(&limits, Arc::clone(&clock))),
             limits,
@@ -155,7 +156,7 @@ impl Proxy {
     /// same way, its connections and what is known of Octopus's rate limits.
     #[must_use]
     pub fn keeping(mut self, earlier: &Self) -> Self {
-        self.pseudonym.clone_from(&earlier.pseudonym);
+        self.via.clone_from(&earlier.via);
         self.places = earlier.places.clone();
         if self.limits.bears_with_peers_like(&earlier.limits) {
             self.peers = Arc::clone(&earlier.peers);
@@ -220,13 +221,13 @@ impl Proxy {
 
     /// A token that is known costs nothing and passes; for another, a peer that failed too often
     /// has to wait, so that its forgeries don't cost a signature check each.
-    fn check_patience(&self, id_token: &IdToken, origin: &Origin) -> Result<(), Refusal> {
-        let pause = origin.peer.and_then(|peer| self.peers.pause(peer));
-        match pause {
-            Some(pause) if !self.broker.verifier().knows(id_token) => {
-                Err(Refusal::new(Code::RateLimited).retrying_after(pause))
-            }
-            _ => Ok(()),
+    fn check_patience(&self, token: &PresentedToken, origin: &Origin) -> Result<(), Refusal> {
+        if matches!(token, PresentedToken::Known(_)) {
+            return Ok(());
+        }
+        match origin.peer.and_then(|peer| self.peers.pause(peer)) {
+            Some(pause) => Err(Refusal::new(Code::RateLimited).retrying_after(pause)),
+            None => Ok(()),
         }
     }
 
@@ -256,11 +257,11 @@ impl Proxy {
             let answer = self.answer_at_door(request, (&head, body), origin, journey).await?;
             return Ok(Outcome::Ours(answer));
         }
-        let intake = self.take_in(&head, journey)?;
-        if let Presented::IdToken(id_token) = &intake.presented {
-            self.check_patience(id_token, origin)?;
+        let mut intake = self.take_in(&head, journey)?;
+        if let Presented::IdToken(token) = &intake.presented {
+            self.check_patience(token, origin)?;
         }
-        let admission = self.admit(&intake, origin.is_ambient, journey).await?;
+        let admission = self.admit(&mut intake, origin.is_ambient, journey).await?;
         let whose = (&intake, admission.as_ref());
         let judged = self.judge_body(&head.headers, whose, body, journey).await?;
         let is_odd = intake::has_odd_body(&head.method, body.as_ref());

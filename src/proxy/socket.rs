@@ -2,7 +2,8 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{self, IpAddr, SocketAddr};
+use std::os::unix;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -93,7 +94,32 @@ impl Socket {
     }
 }
 
+/// A connection on its way to the thread that serves it.
+#[derive(Debug)]
+pub(super) enum Detached {
+    Tcp(net::TcpStream),
+    Unix(unix::net::UnixStream),
+}
+
+impl Detached {
+    /// A connection of this thread's runtime.
+    pub(super) fn attached(self) -> io::Result<Stream> {
+        match self {
+            Self::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
+            Self::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
+        }
+    }
+}
+
 impl Stream {
+    /// A connection of no runtime.
+    pub(super) fn detached(self) -> io::Result<Detached> {
+        match self {
+            Self::Tcp(stream) => stream.into_std().map(Detached::Tcp),
+            Self::Unix(stream) => stream.into_std().map(Detached::Unix),
+        }
+    }
+
     /// Writes what the socket takes at once; for a connection that is given up.
     pub(super) fn write_once(&self, bytes: &[u8]) {
         let _ = match self {
@@ -110,7 +136,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
         let text = "the path is taken by something that is no socket";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
     }
-    match std::os::unix::net::UnixStream::connect(path) {
+    match unix::net::UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use url::form_urlencoded;
 
 use super::answer_body::AnswerBody;
-use super::credentials::{self, Presented};
+use super::credentials::{self, Found};
 use super::forward::{body_refusal, refused};
 use super::intake;
 use super::journey::Journey;
@@ -21,7 +21,7 @@ use super::refusal::Refusal;
 use super::{Origin, Proxy};
 use crate::broker::Credential;
 use crate::http_client::{self, ReadError};
-use crate::identity::{IdToken, Json};
+use crate::identity::Json;
 use crate::limits;
 use crate::octopus::RequestBody;
 use crate::secret::Secret;
@@ -127,22 +127,22 @@ impl Proxy {
         journey: &mut Journey,
     ) -> Result<Response<AnswerBody>, Refusal> {
         // The token is in the body; a second credential beside it is a second opinion.
-        let beside = credentials::find(headers, &[], self.limits.id_token_bytes)?;
-        if !matches!(beside, Presented::Nothing) {
+        if credentials::find(headers, &[])? != Found::Nothing {
             return Err(Refusal::new(Code::AmbiguousCredentials));
         }
         let fields = Fields::read(headers, &self.held(body, journey).await?)?;
-        let id_token = IdToken::parse(fields.subject_token.expose(), self.limits.id_token_bytes)
-            .map_err(credentials::form_code)?;
-        journey.presented(id_token.fingerprint());
-        self.check_patience(&id_token, origin)?;
+        let token = fields.subject_token.expose();
+        let token = self.broker.recognize(token, self.limits.id_token_bytes);
+        let token = token.map_err(credentials::form_code)?;
+        journey.presented(token.fingerprint());
+        self.check_patience(&token, origin)?;
         let Some(account) = self.broker.service_account(&fields.audience) else {
             let sentence = "The field audience must be the id (a GUID) or the name of a service account \
                             that is configured here.";
             return Err(Refusal::new(Code::AudienceRefused).saying(sentence));
         };
         let named = account.name.clone();
-        let admission = self.broker.admit(id_token, Some(&named)).await;
+        let admission = self.broker.admit(token, Some(&named)).await;
         let admission = admission.map_err(|error| refused(error, journey))?;
         journey.admitted(&admission);
         if self.token_door.issues == Issues::AccessToken && !admission.grant().is_whole() {

@@ -1,8 +1,11 @@
 //! Request ids and trace contexts: passed on when they are sound, made when not.
 
+use std::cell::LazyCell;
+
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::hex::hex;
+use crate::hex::{hex, push_hex};
 
 /// `traceparent` of W3C Trace Context.
 pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -14,8 +17,8 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// How a request is found again in logs and traces.
 #[derive(Debug)]
 pub(super) struct Trace {
-    pub(super) request_id: String,
-    pub(super) traceparent: String,
+    request_id: HeaderValue,
+    traceparent: HeaderValue,
     /// False if the context is new, so that the caller's `tracestate` does not belong to it.
     pub(super) is_inherited: bool,
 }
@@ -23,25 +26,29 @@ pub(super) struct Trace {
 impl Trace {
     /// The caller's id and context, or new ones.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let request_id = only(headers, &REQUEST_ID).filter(|id| is_sound_id(id));
-        let inherited = only(headers, &TRACEPARENT).filter(|parent| is_sound_parent(parent));
+        let request_id = only(headers, &REQUEST_ID).filter(|id| is_sound(id, is_sound_id));
+        let inherited = only(headers, &TRACEPARENT).filter(|id| is_sound(id, is_sound_parent));
+        // One call for all that is made: the random source is not free.
+        let made = LazyCell::new(MadeIds::new);
         Self {
-            request_id: request_id.map_or_else(random_hex::<16>, str::to_owned),
+            request_id: request_id.cloned().unwrap_or_else(|| made.request_id()),
             is_inherited: inherited.is_some(),
-            traceparent: inherited.map_or_else(
-                || format!("00-{}-{}-00", random_hex::<16>(), random_hex::<8>()),
-                str::to_owned,
-            ),
+            traceparent: inherited.cloned().unwrap_or_else(|| made.traceparent()),
         }
+    }
+
+    pub(super) fn request_id(&self) -> &str {
+        self.request_id.to_str().unwrap_or_default()
+    }
+
+    pub(super) fn traceparent(&self) -> &str {
+        self.traceparent.to_str().unwrap_or_default()
     }
 
     /// Writes both into the request that goes out.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
-        for (name, text) in [(REQUEST_ID, &self.request_id), (TRACEPARENT, &self.traceparent)] {
-            if let Ok(value) = HeaderValue::from_str(text) {
-                headers.insert(name, value);
-            }
-        }
+        headers.insert(REQUEST_ID, self.request_id.clone());
+        headers.insert(TRACEPARENT, self.traceparent.clone());
         if !self.is_inherited {
             headers.remove(TRACESTATE);
         }
@@ -50,10 +57,49 @@ impl Trace {
     /// Tells the caller the id under which the log has the request. Octopus's own, if it has one,
     /// is about something else and gives way.
     pub(super) fn tell(&self, headers: &mut HeaderMap) {
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            headers.insert(REQUEST_ID, id);
-        }
+        headers.insert(REQUEST_ID, self.request_id.clone());
     }
+}
+
+/// Randomness for a request's ids. Without it they are zeros: such an id names a request badly, and
+/// harms nothing.
+struct MadeIds([u8; 40]);
+
+impl MadeIds {
+    fn new() -> Self {
+        let mut bytes = [0; 40];
+        let _ = aws_lc_rs::rand::fill(&mut bytes);
+        Self(bytes)
+    }
+
+    fn request_id(&self) -> HeaderValue {
+        let [id, ..] = self.parts();
+        header_value(hex(id))
+    }
+
+    fn traceparent(&self) -> HeaderValue {
+        let [_, trace, span] = self.parts();
+        let mut text = String::with_capacity("00--00".len() + 2 * (16 + 8) + 1);
+        text.push_str("00-");
+        push_hex(&mut text, trace);
+        text.push('-');
+        push_hex(&mut text, span);
+        text.push_str("-00");
+        header_value(text)
+    }
+
+    /// 16 bytes, 16 and 8.
+    fn parts(&self) -> [&[u8]; 3] {
+        let (id, context) = self.0.split_at(16);
+        let (trace, span) = context.split_at(16);
+        [id, trace, span]
+    }
+}
+
+/// Of a text that is visible ASCII.
+fn header_value(text: String) -> HeaderValue {
+    HeaderValue::from_maybe_shared(Bytes::from(text))
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// `N` random bytes in hexadecimal.
@@ -65,17 +111,21 @@ pub(super) fn random_hex<const N: usize>() -> String {
 }
 
 /// The one value of a header that stands exactly once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
-    value.to_str().ok()
+    Some(value)
+}
+
+fn is_sound(value: &HeaderValue, is_sound_text: impl Fn(&str) -> bool) -> bool {
+    value.to_str().is_ok_and(is_sound_text)
 }
 
 fn is_sound_id(id: &str) -> bool {
-    let is_sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
+    let is_sound_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(&byte);
     // An id that looks like a key or a token is none: it would be logged.
     let looks_secret = id.starts_with("API-") || id.contains("eyJ");
-    (1..=128).contains(&id.len()) && id.bytes().all(is_sound) && !looks_secret
+    (1..=128).contains(&id.len()) && id.bytes().all(is_sound_byte) && !looks_secret
 }
 
 /// `00-<32 hex>-<16 hex>-<2 hex>`, lower case, ids not all zero (Trace Context 3.2).
@@ -115,7 +165,7 @@ mod tests {
             headers.insert(TRACEPARENT, HeaderValue::from_str(parent).unwrap());
             let trace = Trace::of(&headers);
             assert_eq!(trace.is_inherited, is_inherited, "{parent}");
-            assert!(is_sound_parent(&trace.traceparent));
+            assert!(is_sound_parent(trace.traceparent()));
         }
         let mut twice = HeaderMap::new();
         twice.append(TRACEPARENT, HeaderValue::from_static(sound));
@@ -128,7 +178,7 @@ mod tests {
         for (id, is_kept) in [("job-42/a", true), ("a b", false), ("a\"b", false), ("", false)] {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_str(id).unwrap());
-            assert_eq!(Trace::of(&headers).request_id == id, is_kept, "{id}");
+            assert_eq!(Trace::of(&headers).request_id() == id, is_kept, "{id}");
         }
     }
 }

@@ -1,8 +1,7 @@
 //! The turns of one request in its service account's rate budget: it waits when the budget is
 //! spent, and once more after a 429, as long as its patience lasts.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use http::{Response, StatusCode};
 use hyper::body::Incoming;
@@ -10,7 +9,7 @@ use tokio::time::Instant;
 
 use super::Proxy;
 use super::journey::Journey;
-use crate::broker::{Admission, Identity};
+use crate::broker::Admission;
 use crate::http_client;
 use crate::limits;
 use crate::octopus::{Caller, Lease, RateBudget, Turn};
@@ -28,7 +27,7 @@ impl Turns {
     pub(super) fn of(proxy: &Proxy, admission: Option<&Admission>, patience: Instant) -> Self {
         let budget = admission.map(|admission| {
             let account = admission.service_account();
-            let caller = Caller { number: number(admission), is_agent: account.is_agent };
+            let caller = Caller { number: admission.caller_number(), is_agent: account.is_agent };
             (proxy.rate_budgets.of(account), caller)
         });
         Self { budget, patience }
@@ -56,11 +55,4 @@ pub(super) async fn discard(answer: Response<Incoming>, lease: Lease) {
     if let Ok(Ok(_)) = read {
         lease.put_back();
     }
-}
-
-/// A number for whoever the request is from: as Octopus judges, one identity is one caller.
-fn number(admission: &Admission) -> u64 {
-    static HASH: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    let Identity { issuer, subject, .. } = admission.identity();
-    HASH.hash_one((issuer, subject))
 }

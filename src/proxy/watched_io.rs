@@ -5,7 +5,6 @@
 //! for half a minute between two requests, as Octopus's CLI does, from one that drips a head byte
 //! by byte.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+
+use crate::deadline::Deadline;
 
 /// The deadlines of one connection.
 #[derive(Debug, Clone, Copy)]
@@ -81,8 +81,8 @@ pub(super) struct WatchedIo<T> {
     turns: u64,
     /// Of the phase, when the task was last woken for its end.
     woken_at: u64,
-    read_sleep: Pin<Box<Sleep>>,
-    write_sleep: Pin<Box<Sleep>>,
+    read_deadline: Deadline,
+    write_deadline: Deadline,
     is_write_blocked: bool,
 }
 
@@ -102,8 +102,8 @@ impl<T> WatchedIo<T> {
         Self {
             io,
             phase,
-            read_sleep: Box::pin(tokio::time::sleep(deadlines.head)),
-            write_sleep: Box::pin(tokio::time::sleep(deadlines.write)),
+            read_deadline: Deadline::after(deadlines.head),
+            write_deadline: Deadline::after(deadlines.write),
             deadlines,
             expecting: Expecting::Head,
             turns: 0,
@@ -121,7 +121,7 @@ impl<T> WatchedIo<T> {
             self.expecting = Expecting::Body;
         } else {
             self.expecting = Expecting::NextRequest;
-            self.read_sleep.as_mut().reset(Instant::now() + self.deadlines.keep_alive);
+            self.read_deadline.set(self.deadlines.keep_alive);
         }
     }
 
@@ -149,12 +149,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
         if polled.is_ready() {
             if buffer.filled().len() > filled && watched.expecting == Expecting::NextRequest {
                 watched.expecting = Expecting::Head;
-                watched.read_sleep.as_mut().reset(Instant::now() + watched.deadlines.head);
+                watched.read_deadline.set(watched.deadlines.head);
             }
             return polled;
         }
         if watched.expecting != Expecting::Body
-            && watched.read_sleep.as_mut().poll(context).is_ready()
+            && watched.read_deadline.poll_passed(context).is_ready()
         {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -173,9 +173,9 @@ impl<T: AsyncWrite + Unpin> WatchedIo<T> {
             return polled;
         }
         if !std::mem::replace(&mut self.is_write_blocked, true) {
-            self.write_sleep.as_mut().reset(Instant::now() + self.deadlines.write);
+            self.write_deadline.set(self.deadlines.write);
         }
-        if self.write_sleep.as_mut().poll(context).is_ready() {
+        if self.write_deadline.poll_passed(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         Poll::Pending
@@ -226,6 +226,7 @@ mod tests {
     use std::sync::Arc;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
 
     use super::*;
 

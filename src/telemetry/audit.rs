@@ -24,49 +24,49 @@ const TARGET: &str = "octobroker::audit";
 ///
 /// Texts may hold anything: they are escaped and cut when the line is written.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct AuditRecord {
+pub struct AuditRecord<'a> {
     /// The request's id, which the caller has too.
-    pub request_id: String,
+    pub request_id: &'a str,
     /// The W3C trace context under which the request went on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub traceparent: Option<String>,
+    pub traceparent: Option<&'a str>,
     /// The way in which the request came.
     pub door: Door,
     /// The configured name of the listener.
-    pub listener: String,
+    pub listener: &'a str,
     /// The other end of the connection: address and port.
-    pub peer: String,
+    pub peer: &'a str,
     /// The ID token's `iss`, or the configured name of the issuer once it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
+    pub issuer: Option<&'a str>,
     /// The ID token's `sub`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    pub subject: Option<&'a str>,
     /// The ID token's `aud`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub audience: Option<String>,
+    pub audience: Option<&'a str>,
     /// The first 8 hexadecimal digits of the SHA-256 of the ID token: never more of it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
+    pub token: Option<&'a str>,
     /// The ID token's `jti`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub jti: Option<String>,
+    pub jti: Option<&'a str>,
     /// The rule that admitted the request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
+    pub rule: Option<&'a str>,
     /// The service account that the request was made as.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub service_account: Option<String>,
+    pub service_account: Option<&'a str>,
     /// Whether the caller is marked as an AI agent.
     pub agent: bool,
     /// The request's method.
-    pub method: String,
+    pub method: &'a str,
     /// The template that the path fits, `/api/{space}/releases`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub route: Option<String>,
+    pub route: Option<&'a str>,
     /// The path. What stands behind a `?` or `#` is not written.
     #[serde(serialize_with = "path_alone")]
-    pub path: String,
+    pub path: &'a str,
     /// The status that the caller got.
     pub status: u16,
     /// The status that Octopus gave, if it was asked.
@@ -79,8 +79,8 @@ pub struct AuditRecord {
     #[serde(serialize_with = "cache_or_none")]
     pub cache: Option<AccessTokenResult>,
     /// On refusal: for each rule the first condition that failed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missed: Vec<Missed>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub missed: &'a [Missed],
     /// The whole request, in milliseconds.
     #[serde(serialize_with = "milliseconds")]
     pub duration_ms: f64,
@@ -98,7 +98,7 @@ pub struct AuditRecord {
     pub aborted: bool,
     /// What the operator should know about a failure: a sentence, never a secret.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub detail: Option<&'a str>,
 }
 
 /// The first condition of a rule that a token did not meet.
@@ -157,7 +157,7 @@ impl AuditLog {
     }
 
     /// Writes one line, in the pretty form with one more for each rule that missed.
-    pub fn write(&self, record: &AuditRecord) {
+    pub fn write(&self, record: &AuditRecord<'_>) {
         if self.audited == Audited::Refusals && record.code.is_none() {
             return;
         }
@@ -171,11 +171,11 @@ impl AuditLog {
             self.sink.line(&line);
         }
         let kind = if record.is_ok() { Kind::Other } else { Kind::Refusal };
-        self.decisions.keep(kind, &record.request_id, now, line);
+        self.decisions.keep(kind, record.request_id, now, &line);
     }
 }
 
-impl AuditRecord {
+impl AuditRecord<'_> {
     /// Whether Octopus answered, not the broker itself.
     fn is_ok(&self) -> bool {
         self.code.is_none()
@@ -183,11 +183,11 @@ impl AuditRecord {
 
     /// The path without what may hold secrets.
     fn path_alone(&self) -> &str {
-        without_query(&self.path)
+        without_query(self.path)
     }
 }
 
-fn json(time: &str, record: &AuditRecord) -> String {
+fn json(time: &str, record: &AuditRecord<'_>) -> String {
     #[derive(Serialize)]
     struct Line<'a> {
         time: &'a str,
@@ -195,34 +195,34 @@ fn json(time: &str, record: &AuditRecord) -> String {
         target: &'static str,
         message: &'static str,
         #[serde(flatten)]
-        record: &'a AuditRecord,
+        record: &'a AuditRecord<'a>,
     }
 
     let level = if record.is_ok() { "info" } else { "warn" };
     json_line(&Line { time, level, target: TARGET, message: "request", record })
 }
 
-fn pretty(mut line: String, record: &AuditRecord) -> String {
-    let (method, path) = (word(&record.method), word(record.path_alone()));
+fn pretty(mut line: String, record: &AuditRecord<'_>) -> String {
+    let (method, path) = (word(record.method), word(record.path_alone()));
     let _ = write!(line, "{} {method} {path}", record.status);
 
     let code = record.code.map(Code::as_str);
     let cache = record.cache.map(AccessTokenResult::as_str);
     // Whose request it was is plain where a rule tells it; without one it is what is looked for.
-    let caller = |value: &Option<String>| value.clone().filter(|_| record.rule.is_none());
+    let is_nobodys = record.rule.is_none();
     let fields = [
-        ("code", code.map(str::to_owned)),
-        ("rule", record.rule.clone()),
-        ("account", record.service_account.clone()),
-        ("issuer", caller(&record.issuer)),
-        ("subject", caller(&record.subject)),
-        ("cache", cache.map(str::to_owned)),
-        ("detail", record.detail.clone()),
-        ("request", record.code.map(|_| record.request_id.clone())),
+        ("code", code),
+        ("rule", record.rule),
+        ("account", record.service_account),
+        ("issuer", record.issuer.filter(|_| is_nobodys)),
+        ("subject", record.subject.filter(|_| is_nobodys)),
+        ("cache", cache),
+        ("detail", record.detail),
+        ("request", record.code.map(|_| record.request_id)),
     ];
     for (name, value) in fields {
         if let Some(value) = value {
-            let _ = write!(line, " {name}={}", word(&value));
+            let _ = write!(line, " {name}={}", word(value));
         }
     }
     if record.aborted {
@@ -230,7 +230,7 @@ fn pretty(mut line: String, record: &AuditRecord) -> String {
     }
     let _ = write!(line, " {:.1}ms", record.duration_ms);
 
-    for Missed { rule, claim, expected, actual } in &record.missed {
+    for Missed { rule, claim, expected, actual } in record.missed {
         let (rule, claim) = (plain(rule), plain(claim));
         let (expected, actual) = (json_line(expected), json_line(actual));
         let _ = write!(line, "\n    rule {rule}: claim {claim} is {actual}, expected {expected}");

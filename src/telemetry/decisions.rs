@@ -1,7 +1,8 @@
 //! The last decisions, for whoever asks a running broker what became of a request.
 //!
-//! What is kept is the line of the log, which has been escaped, cut and freed of secrets already;
-//! it is moved here, not copied. Refusals are kept apart from what was let through, so that a busy
+//! What is kept is the line of the log, which has been escaped, cut and freed of secrets already.
+//! Lines stand one behind the other in one buffer: every request adds one, and a thousand small
+//! allocations that come and go would cost more than the copy. Refusals are kept apart from what was let through, so that a busy
 //! hour of successes does not push out the one refusal that somebody asks about.
 
 use std::collections::VecDeque;
@@ -28,25 +29,26 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 struct Ring {
     decisions: VecDeque<Decision>,
-    bytes: usize,
+    /// For each decision the request's id and the line.
+    text: VecDeque<u8>,
 }
 
-#[derive(Debug)]
+/// Where a decision's text ends is where the next one's begins.
+#[derive(Debug, Clone, Copy)]
 struct Decision {
-    request_id: Box<str>,
     at: SystemTime,
-    line: Box<str>,
+    id_bytes: usize,
+    line_bytes: usize,
 }
 
 impl Decisions {
     /// Keeps the line of a request that has ended. The oldest of its kind give way.
-    pub(super) fn keep(&self, kind: Kind, request_id: &str, at: SystemTime, line: String) {
-        let decision = Decision { request_id: request_id.into(), at, line: line.into() };
+    pub(super) fn keep(&self, kind: Kind, request_id: &str, at: SystemTime, line: &str) {
         let (ring, bytes_max) = match kind {
             Kind::Refusal => (&self.refusals, limits::REFUSAL_BYTES),
             Kind::Other => (&self.others, limits::DECISION_BYTES),
         };
-        lock(ring).push(decision, bytes_max);
+        lock(ring).push(request_id, at, line, bytes_max);
     }
 
     /// The lines of the requests with this id, as JSON objects, the newest first. Callers choose
@@ -54,11 +56,7 @@ impl Decisions {
     pub fn of(&self, request_id: &str) -> Vec<String> {
         let mut found: Vec<(SystemTime, String)> = Vec::new();
         for ring in [&self.refusals, &self.others] {
-            let ring = lock(ring);
-            let newest_first = ring.decisions.iter().rev();
-            let same = newest_first.filter(|decision| *decision.request_id == *request_id);
-            let same = same.take(limits::DECISIONS_SHOWN);
-            found.extend(same.map(|decision| (decision.at, decision.line.to_string())));
+            found.extend(lock(ring).newest_of(request_id).take(limits::DECISIONS_SHOWN));
         }
         // Stable: within one kind and moment the newest stays first.
         found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -68,19 +66,36 @@ impl Decisions {
 }
 
 impl Ring {
-    fn push(&mut self, decision: Decision, bytes_max: usize) {
-        self.bytes += decision.size();
+    fn push(&mut self, request_id: &str, at: SystemTime, line: &str, bytes_max: usize) {
+        let decision = Decision { at, id_bytes: request_id.len(), line_bytes: line.len() };
+        self.text.extend(request_id.as_bytes());
+        self.text.extend(line.as_bytes());
         self.decisions.push_back(decision);
-        while self.decisions.len() > limits::DECISIONS || self.bytes > bytes_max {
+        while self.decisions.len() > limits::DECISIONS || self.text.len() > bytes_max {
             let Some(oldest) = self.decisions.pop_front() else { break };
-            self.bytes -= oldest.size();
+            self.text.drain(..oldest.bytes().min(self.text.len()));
         }
+    }
+
+    /// The lines of the requests with this id, and when they were written.
+    fn newest_of(&self, request_id: &str) -> impl Iterator<Item = (SystemTime, String)> {
+        let mut end = self.text.len();
+        let newest_first = self.decisions.iter().rev().map(move |decision| {
+            let start = end.saturating_sub(decision.bytes());
+            (decision, std::mem::replace(&mut end, start), start)
+        });
+        newest_first.filter_map(move |(decision, end, start)| {
+            let line = start + decision.id_bytes;
+            let is_same = self.text.range(start..line).eq(request_id.as_bytes());
+            let text = || self.text.range(line..end).copied().collect();
+            is_same.then(|| (decision.at, String::from_utf8(text()).unwrap_or_default()))
+        })
     }
 }
 
 impl Decision {
-    const fn size(&self) -> usize {
-        self.request_id.len() + self.line.len()
+    const fn bytes(&self) -> usize {
+        self.id_bytes + self.line_bytes
     }
 }
 
@@ -95,7 +110,7 @@ mod tests {
     use super::*;
 
     fn keep(decisions: &Decisions, kind: Kind, id: &str, second: u64, line: &str) {
-        decisions.keep(kind, id, UNIX_EPOCH + Duration::from_secs(second), line.to_owned());
+        decisions.keep(kind, id, UNIX_EPOCH + Duration::from_secs(second), line);
     }
 
     #[test]
@@ -135,7 +150,7 @@ mod tests {
         let beyond = "x".repeat(limits::REFUSAL_BYTES + 1);
         keep(&decisions, Kind::Refusal, "beyond", 1, &beyond);
         let ring = lock(&decisions.refusals);
-        assert_eq!((ring.decisions.len(), ring.bytes), (0, 0));
+        assert_eq!((ring.decisions.len(), ring.text.len()), (0, 0));
     }
 
     #[test]

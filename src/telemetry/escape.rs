@@ -15,7 +15,7 @@ const CUT: char = '…';
 
 /// `value` as JSON in one line. Every string in it, at any depth, is escaped and cut.
 pub(super) fn json_line<T: Serialize + ?Sized>(value: &T) -> String {
-    let mut line = Vec::with_capacity(512);
+    let mut line = Vec::with_capacity(1024);
     // Writing to memory doesn't fail, and no type of this room refuses to be serialized.
     let _ = value.serialize(&mut Serializer::with_formatter(&mut line, LineFormatter::default()));
 
@@ -124,6 +124,12 @@ impl Formatter for LineFormatter {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Nearly all that is ever written: printable ASCII that is not too long.
+        let end = self.written.saturating_add(fragment.len());
+        if end <= LOGGED_VALUE_CHARS && fragment.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+            self.written = end;
+            return writer.write_all(fragment.as_bytes());
+        }
         for character in fragment.chars() {
             if !self.admit(writer)? {
                 break;

@@ -14,13 +14,15 @@ use arc_swap::ArcSwap;
 use prometheus::{Error, IntGauge, Registry, TextEncoder};
 
 use super::code::Code;
-use super::names::Known;
+use super::names::{Families, Known};
 use super::outcomes::{
     AccessTokenResult, Door, ExchangeOutcome, HandshakeFailure, RefreshOutcome, RequestOutcome,
     Verification,
 };
 use super::process::ProcessCollector;
-use super::series::{ConfigSeries, KeySeries, RequestSeries, TokenSeries, UpstreamSeries};
+use super::series::{
+    ConfigSeries, KeySeries, RequestSeries, TokenSeries, UpstreamSeries, of_class,
+};
 
 /// The configured names that may become label values.
 #[derive(Debug, Clone, Default)]
@@ -68,18 +70,24 @@ impl Metrics {
         let registry = Registry::new();
         registry.register(Box::new(ProcessCollector::new()?))?;
         let requests = RequestSeries::new(&registry, labels)?;
-        let forwarded = |rule: &str, account: &str| requests.forwarded(rule, account);
-        let (known, _) = Known::after(None, labels, forwarded);
+        let upstream = UpstreamSeries::new(&registry, labels)?;
+        let tokens = TokenSeries::new(&registry, labels)?;
+        let families = Families { requests: &requests, upstream: &upstream, tokens: &tokens };
+        let (known, _) = Known::after(None, labels, &families);
 
         Ok(Self {
             known: ArcSwap::from_pointee(known),
-            upstream: UpstreamSeries::new(&registry, labels)?,
-            tokens: TokenSeries::new(&registry, labels)?,
             keys: KeySeries::new(&registry, labels)?,
             config: ConfigSeries::new(&registry)?,
             requests,
+            upstream,
+            tokens,
             registry,
         })
+    }
+
+    fn families(&self) -> Families<'_> {
+        Families { requests: &self.requests, upstream: &self.upstream, tokens: &self.tokens }
     }
 
     /// A configuration with these names is about to serve: what can be known of them stands at 0,
@@ -91,8 +99,7 @@ impl Metrics {
         self.tokens.start(labels);
         self.keys.start(labels);
         let before = self.known.load_full();
-        let forwarded = |rule: &str, account: &str| self.requests.forwarded(rule, account);
-        let (known, forgotten) = Known::after(Some(&*before), labels, forwarded);
+        let (known, forgotten) = Known::after(Some(&*before), labels, &self.families());
         self.known.store(Arc::new(known));
         for issuer in before.current_issuers.iter().filter(|name| !labels.issuers.contains(name)) {
             self.keys.retire(issuer);
@@ -176,12 +183,19 @@ impl Metrics {
     /// The head of an answer of Octopus came, `elapsed` after the request was sent.
     pub fn upstream_answered(&self, service_account: Option<&str>, status: u16, elapsed: Duration) {
         let known = self.known.load();
-        self.upstream.answered(known.service_accounts.known(service_account), status, elapsed);
+        if let Some(responses) = known.responses(service_account) {
+            of_class(responses, status).inc();
+        }
+        self.upstream.seconds.observe(elapsed.as_secs_f64());
     }
 
     /// An ID token was checked. `None` is an issuer that is not configured.
     pub fn token_verified(&self, issuer: Option<&str>, outcome: Verification) {
         let known = self.known.load();
+        if let (Verification::Cached, Some(cached)) = (outcome, known.cached(issuer)) {
+            cached.inc();
+            return;
+        }
         let issuer = known.issuers.known(issuer);
         self.tokens.verifications.with_label_values(&[issuer, outcome.as_str()]).inc();
     }
@@ -196,7 +210,9 @@ impl Metrics {
 
     /// A request asked for an access token.
     pub fn access_token_requested(&self, result: AccessTokenResult) {
-        self.tokens.requests.with_label_values(&[result.as_str()]).inc();
+        if let Some(requests) = self.tokens.requests.get(result as usize) {
+            requests.inc();
+        }
     }
 
     /// Octopus answered a request that bore a cached access token with 401.

@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 use prometheus::IntCounter;
 
 use super::metrics::Labels;
+use super::outcomes::Verification;
+use super::series::{RequestSeries, TokenSeries, UpstreamSeries};
 use crate::limits;
 
 /// The names that are known at a time.
@@ -14,6 +16,10 @@ pub(super) struct Known {
     rules: HashMap<String, Vec<CountedRule>>,
     pub(super) service_accounts: Names,
     pub(super) issuers: Names,
+    /// By service account: Octopus's answers by class.
+    responses: HashMap<String, [IntCounter; 5]>,
+    /// By issuer: tokens that had been verified before.
+    cached: HashMap<String, IntCounter>,
     pub(super) listeners: Names,
     /// Of the issuers, those that are configured now.
     pub(super) current_issuers: HashSet<String>,
@@ -24,8 +30,16 @@ pub(super) struct Known {
 /// A rule for one account.
 pub(super) struct CountedRule {
     pub(super) service_account: String,
-    /// Door `bearer`, code `ok`: the hot path, found without formatting and without a lock.
+    /// Door `bearer`, code `ok`.
     pub(super) forwarded: IntCounter,
+}
+
+/// The families whose series are found here on the hot path: without formatting, hashing labels or a
+/// lock.
+pub(super) struct Families<'a> {
+    pub(super) requests: &'a RequestSeries,
+    pub(super) upstream: &'a UpstreamSeries,
+    pub(super) tokens: &'a TokenSeries,
 }
 
 /// Configured names, and what every other name is counted as.
@@ -36,11 +50,11 @@ pub(super) struct Names {
 
 impl Known {
     /// The names of a configuration after those of `earlier`, and those that are forgotten over
-    /// them. `forwarded` makes the counter of a rule.
+    /// them.
     pub(super) fn after(
         earlier: Option<&Self>,
         labels: &Labels,
-        forwarded: impl Fn(&str, &str) -> IntCounter,
+        families: &Families<'_>,
     ) -> (Self, Labels) {
         let empty = Labels::default();
         let before = earlier.map_or(&empty, |earlier| &earlier.history);
@@ -51,12 +65,21 @@ impl Known {
         let (listeners, _) = succeeding(&before.listeners, &labels.listeners);
         let mut counted: HashMap<String, Vec<CountedRule>> = HashMap::new();
         for (rule, account) in &rules {
-            let (service_account, forwarded) = (account.clone(), forwarded(rule, account));
+            let forwarded = families.requests.forwarded(rule, account);
+            let service_account = account.clone();
             let of_name = counted.entry(rule.clone()).or_default();
             of_name.push(CountedRule { service_account, forwarded });
         }
+        let nobody = String::new();
         let known = Self {
             rules: counted,
+            responses: by_name(accounts.iter().chain([&nobody]), |account| {
+                families.upstream.responses(account)
+            }),
+            cached: by_name(&issuers, |issuer| {
+                let outcome = Verification::Cached.as_str();
+                families.tokens.verifications.with_label_values(&[issuer, outcome])
+            }),
             service_accounts: Names::new(&accounts, ""),
             issuers: Names::new(&issuers, "unknown"),
             listeners: Names::new(&listeners, ""),
@@ -83,6 +106,24 @@ impl Known {
         let of_account = rules.iter().find(|rule| Some(&*rule.service_account) == account);
         Some((name, of_account.or_else(|| rules.last())?))
     }
+
+    /// The counters of Octopus's answers to an account, by class; of nobody's if it has none.
+    pub(super) fn responses(&self, account: Option<&str>) -> Option<&[IntCounter; 5]> {
+        let own = account.and_then(|account| self.responses.get(account));
+        own.or_else(|| self.responses.get(""))
+    }
+
+    /// The counter of an issuer's tokens that had been verified before.
+    pub(super) fn cached(&self, issuer: Option<&str>) -> Option<&IntCounter> {
+        issuer.and_then(|issuer| self.cached.get(issuer))
+    }
+}
+
+fn by_name<'a, T>(
+    names: impl IntoIterator<Item = &'a String>,
+    of: impl Fn(&str) -> T,
+) -> HashMap<String, T> {
+    names.into_iter().map(|name| (name.clone(), of(name))).collect()
 }
 
 impl Names {

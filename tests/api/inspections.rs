@@ -20,7 +20,7 @@ fn verifier(world: &World) -> (Verifier, f64) {
     let now = clock.unix_seconds();
     let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
     let audiences = config.audiences();
-    (Verifier::new(config.issuers, audiences, 10, clock, metrics), now)
+    (Verifier::new(config.issuers, audiences, clock, metrics), now)
 }
 
 async fn inspected(verifier: &Verifier, token: &str, now: f64) -> Inspection {

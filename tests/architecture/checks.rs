@@ -4,7 +4,17 @@ use std::collections::BTreeSet;
 
 /// A room sees those left of it; rooms of one group see each other on the floor only, the first.
 const GROUPS: [&[&str]; 13] = [
-    &["limits", "bounded_file", "clock", "secret", "hex", "tasks", "single_flight"],
+    &[
+        "limits",
+        "bounded_file",
+        "clock",
+        "secret",
+        "hex",
+        "tasks",
+        "workers",
+        "deadline",
+        "single_flight",
+    ],
     &["telemetry"],
     &["http_client", "readiness", "shutdown"],
     &["identity"],

@@ -12,8 +12,9 @@ use prometheus::{
     Opts, Registry,
 };
 
+use super::outcomes::Door;
 pub(super) use tokens::{KeySeries, TokenSeries};
-pub(super) use traffic::{RequestSeries, UpstreamSeries};
+pub(super) use traffic::{RequestSeries, UpstreamSeries, of_class};
 
 /// The build and the configuration that run.
 pub(super) struct ConfigSeries {
@@ -92,15 +93,16 @@ fn histogram(
     registered(registry, Histogram::with_opts(opts)?)
 }
 
-/// One histogram for each door.
+/// One histogram for each door, in the order of [`Door::ALL`].
 fn histograms(
     registry: &Registry,
     name: &str,
     help: &str,
     buckets: &[f64],
-) -> Result<HistogramVec, Error> {
+) -> Result<[Histogram; 5], Error> {
     let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    registered(registry, HistogramVec::new(opts, &["door"])?)
+    let all = registered(registry, HistogramVec::new(opts, &["door"])?)?;
+    Ok(Door::ALL.map(|door| all.with_label_values(&[door.as_str()])))
 }
 
 fn registered<C: Collector + Clone + 'static>(

@@ -2,7 +2,7 @@
 //! for.
 
 use prometheus::{
-    Error, GaugeVec, Histogram, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Error, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use super::{counters, gauge, gauges, histogram, registered};
@@ -19,7 +19,8 @@ pub(in crate::telemetry) struct TokenSeries {
     pub(in crate::telemetry) verifications: IntCounterVec,
     pub(in crate::telemetry) exchanges: IntCounterVec,
     pub(in crate::telemetry) exchange_durations: Histogram,
-    pub(in crate::telemetry) requests: IntCounterVec,
+    /// In the order of [`AccessTokenResult::ALL`].
+    pub(in crate::telemetry) requests: [IntCounter; 5],
     pub(in crate::telemetry) rejected: IntCounterVec,
     pub(in crate::telemetry) access_tokens_cached: IntGauge,
     pub(in crate::telemetry) verified_tokens_cached: IntGauge,
@@ -28,6 +29,12 @@ pub(in crate::telemetry) struct TokenSeries {
 
 impl TokenSeries {
     pub(in crate::telemetry) fn new(registry: &Registry, labels: &Labels) -> Result<Self, Error> {
+        let requests = counters(
+            registry,
+            "octobroker_access_token_requests_total",
+            "Access tokens asked for, by where they came from.",
+            &["result"],
+        )?;
         let series = Self {
             verifications: counters(
                 registry,
@@ -47,12 +54,8 @@ impl TokenSeries {
                 "One token exchange with Octopus, whatever came of it.",
                 &EXCHANGE_BUCKETS,
             )?,
-            requests: counters(
-                registry,
-                "octobroker_access_token_requests_total",
-                "Access tokens asked for, by where they came from.",
-                &["result"],
-            )?,
+            requests: AccessTokenResult::ALL
+                .map(|result| requests.with_label_values(&[result.as_str()])),
             rejected: counters(
                 registry,
                 "octobroker_access_tokens_rejected_total",
@@ -95,9 +98,6 @@ impl TokenSeries {
                 self.exchanges.with_label_values(&[account.as_str(), outcome.as_str()]);
             }
             self.rejected.with_label_values(&[account]);
-        }
-        for result in AccessTokenResult::ALL {
-            self.requests.with_label_values(&[result.as_str()]);
         }
     }
 

@@ -1,10 +1,7 @@
 //! Requests, the connections that they come on, and Octopus's answers to them.
 
-use std::time::Duration;
-
 use prometheus::{
-    Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry,
+    Error, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 use super::{counters, gauge, gauges, histogram, histograms, registered};
@@ -36,8 +33,8 @@ pub(in crate::telemetry) struct RequestSeries {
     pub(in crate::telemetry) handshake_failures: IntCounterVec,
     pub(in crate::telemetry) panics: IntCounter,
     total: IntCounterVec,
-    durations: HistogramVec,
-    overheads: HistogramVec,
+    durations: [Histogram; 5],
+    overheads: [Histogram; 5],
 }
 
 impl RequestSeries {
@@ -115,9 +112,12 @@ impl RequestSeries {
     }
 
     pub(in crate::telemetry) fn observe(&self, request: &RequestOutcome<'_>) {
-        let door = [request.door.as_str()];
-        self.durations.with_label_values(&door).observe(request.total.as_secs_f64());
-        self.overheads.with_label_values(&door).observe(request.overhead.as_secs_f64());
+        let door = request.door as usize;
+        if let (Some(total), Some(overhead)) = (self.durations.get(door), self.overheads.get(door))
+        {
+            total.observe(request.total.as_secs_f64());
+            overhead.observe(request.overhead.as_secs_f64());
+        }
     }
 
     /// Lets what can be known of these names stand at 0, unless it counts already.
@@ -132,10 +132,6 @@ impl RequestSeries {
             for code in AFTER_A_RULE {
                 self.total(rule, Door::Bearer, account, code);
             }
-        }
-        for door in Door::ALL {
-            self.durations.with_label_values(&[door.as_str()]);
-            self.overheads.with_label_values(&[door.as_str()]);
         }
         for listener in &labels.listeners {
             self.connections.with_label_values(&[listener]);
@@ -176,7 +172,7 @@ pub(in crate::telemetry) struct UpstreamSeries {
     pub(in crate::telemetry) rate_limit_waits: IntCounterVec,
     pub(in crate::telemetry) rate_limit_remaining: GaugeVec,
     responses: IntCounterVec,
-    seconds: Histogram,
+    pub(in crate::telemetry) seconds: Histogram,
 }
 
 impl UpstreamSeries {
@@ -238,16 +234,21 @@ impl UpstreamSeries {
         }
     }
 
-    pub(in crate::telemetry) fn answered(&self, account: &str, status: u16, elapsed: Duration) {
-        let class = match status {
-            ..200 => "1xx",
-            200..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
-            // RFC 9110 15: a status outside 100-599 is to be taken as a 5xx.
-            500.. => "5xx",
-        };
-        self.responses.with_label_values(&[account, class]).inc();
-        self.seconds.observe(elapsed.as_secs_f64());
+    /// The counters of one account's answers, by class.
+    pub(in crate::telemetry) fn responses(&self, account: &str) -> [IntCounter; 5] {
+        STATUS_CLASSES.map(|class| self.responses.with_label_values(&[account, class]))
+    }
+}
+
+/// The counter among those of [`UpstreamSeries::responses`]. RFC 9110 15: a status outside 100-599
+/// is to be taken as a 5xx.
+pub(in crate::telemetry) fn of_class(responses: &[IntCounter; 5], status: u16) -> &IntCounter {
+    let [informational, successful, redirection, client_error, server_error] = responses;
+    match status {
+        ..200 => informational,
+        200..300 => successful,
+        300..400 => redirection,
+        400..500 => client_error,
+        500.. => server_error,
     }
 }

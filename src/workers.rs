@@ -1,0 +1,158 @@
+//! Threads that serve connections, each with a runtime of its own.
+//!
+//! A connection stays on one thread with all that is done for its requests, so that no request pays
+//! for waking another thread. What is common (tokens, keys, budgets) is shared through memory.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{self, Handle};
+use tokio::sync::oneshot;
+
+/// Where connections are served. Clones share the threads.
+#[derive(Debug, Clone, Default)]
+pub struct Workers {
+    all: Arc<[Worker]>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    runtime: Handle,
+    running: Arc<AtomicUsize>,
+}
+
+/// The threads, until they are told to end.
+#[derive(Debug)]
+pub struct WorkerThreads {
+    workers: Workers,
+    threads: Vec<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    /// Takes how long work that blocks may go on.
+    stop: oneshot::Sender<Duration>,
+    handle: JoinHandle<()>,
+}
+
+thread_local! {
+    static NUMBER: Cell<usize> = const { Cell::new(0) };
+}
+
+impl WorkerThreads {
+    /// One for each processor that this process may use.
+    pub fn start() -> io::Result<Self> {
+        let count = thread::available_parallelism().map_or(1, usize::from);
+        let started = (1..=count).map(Worker::start).collect::<io::Result<Vec<_>>>()?;
+        let (all, threads): (Vec<_>, Vec<_>) = started.into_iter().unzip();
+        Ok(Self { workers: Workers { all: all.into() }, threads })
+    }
+
+    /// To be handed to whoever has connections to serve.
+    pub fn workers(&self) -> Workers {
+        self.workers.clone()
+    }
+
+    /// Ends what still runs; waits for work that blocks its thread for at most `timeout`.
+    pub fn end(self, timeout: Duration) {
+        let stopped = self.threads.into_iter().map(|Thread { stop, handle }| {
+            // One that has ended needs no telling.
+            let _ = stop.send(timeout);
+            handle
+        });
+        // All are told before one is waited for.
+        for handle in stopped.collect::<Vec<_>>() {
+            let _ = handle.join();
+        }
+    }
+}
+
+impl Worker {
+    fn start(number: usize) -> io::Result<(Self, Thread)> {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        let worker = Self { runtime: runtime.handle().clone(), running: Arc::default() };
+        let (stop, stopped) = oneshot::channel();
+        let handle = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            NUMBER.set(number);
+            let timeout = runtime.block_on(stopped).unwrap_or_default();
+            runtime.shutdown_timeout(timeout);
+        })?;
+        Ok((worker, Thread { stop, handle }))
+    }
+}
+
+impl Workers {
+    /// Begins `work` on the thread that has the least; on this one if there are no workers.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let least = self.all.iter().min_by_key(|worker| worker.running.load(Ordering::Relaxed));
+        let Some(worker) = least else {
+            crate::tasks::spawn(work);
+            return;
+        };
+        let running = Running::begin(&worker.running);
+        crate::tasks::spawn_on(&worker.runtime, async move {
+            work.await;
+            drop(running);
+        });
+    }
+
+    /// How many threads there are, this one included, that [`number`] tells apart.
+    pub fn numbers() -> usize {
+        thread::available_parallelism().map_or(1, usize::from) + 1
+    }
+
+    /// Which of them this is: below [`Workers::numbers`]. All that are no workers are 0.
+    pub fn number() -> usize {
+        NUMBER.get()
+    }
+}
+
+/// One piece of work, until it ends in whatever way.
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn begin(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn work_goes_to_the_thread_that_has_the_least() {
+        let threads = WorkerThreads::start().unwrap();
+        let workers = threads.workers();
+        let (told, numbers) = mpsc::channel();
+        for _ in 0..workers.all.len() {
+            let told = told.clone();
+            workers.spawn(async move {
+                told.send(Workers::number()).unwrap();
+                std::future::pending::<()>().await;
+            });
+        }
+        drop(told);
+
+        let mut first: Vec<usize> = numbers.iter().take(workers.all.len()).collect();
+        threads.end(Duration::ZERO);
+
+        first.sort_unstable();
+        assert_eq!(first, (1..Workers::numbers()).collect::<Vec<_>>(), "one each");
+        assert_eq!(numbers.iter().count(), 0, "and all have ended");
+    }
+}
