@@ -147,6 +147,13 @@ impl AccessTokens {
         admission.is_exchangeable_at(self.core.clock.unix_seconds() + pause.as_secs_f64())
     }
 
+    /// The token that is cached, if nothing is to be done about it.
+    pub(super) fn at_hand(&self, admission: &Admission) -> Option<Obtained> {
+        let cached = self.core.usable(admission.key())?;
+        let is_fresh = !cached.token.wants_renewal(&*self.core.clock);
+        is_fresh.then_some(Obtained { cached, result: AccessTokenResult::Hit })
+    }
+
     /// One look, and one exchange if it needs one.
     pub(super) async fn find_or_exchange(
         &self,

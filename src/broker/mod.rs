@@ -123,7 +123,7 @@ impl Broker {
     /// The admission for a request that acts as the broker itself.
     pub async fn admit_itself(&self) -> Result<Admission, OwnIdentityError> {
         let own = self.own_identity.as_ref().ok_or(OwnIdentityError::None)?;
-        own.admit(&self.access_tokens).await.map_err(OwnIdentityError::Ambient)
+        Box::pin(own.admit(&self.access_tokens)).await.map_err(OwnIdentityError::Ambient)
     }
 
     /// Looks up an ID token. One that was verified before need not be read again.
@@ -165,7 +165,7 @@ impl Broker {
             },
             PresentedToken::New(id_token) => id_token,
         };
-        let outcome = self.verifier.verify(&id_token).await;
+        let outcome = Box::pin(self.verifier.verify(&id_token)).await;
         let token = outcome.inspect_err(|_| self.verified_tokens.forget(&id_token))?;
         Ok(self.verified_tokens.remember(id_token, token))
     }

@@ -20,19 +20,30 @@ impl AccessTokens {
         admission: &Admission,
         patience: Instant,
     ) -> Result<Obtained, ExchangeFailure> {
+        let outcome = match self.at_hand(admission) {
+            Some(obtained) => Ok(obtained),
+            None => Box::pin(self.obtain_patiently(admission, patience)).await,
+        };
+        self.note(&outcome);
+        outcome
+    }
+
+    async fn obtain_patiently(
+        &self,
+        admission: &Admission,
+        patience: Instant,
+    ) -> Result<Obtained, ExchangeFailure> {
         let mut has_waited = false;
-        let outcome = loop {
+        loop {
             let outcome = self.find_or_exchange(admission).await;
             let Some(pause) = self.pause_after(&outcome, admission, patience) else {
-                break outcome;
+                return outcome;
             };
             if !std::mem::replace(&mut has_waited, true) {
                 self.note_wait(admission);
             }
             tokio::time::sleep(pause).await;
-        };
-        self.note(&outcome);
-        outcome
+        }
     }
 
     /// How long to wait for another try, if that makes sense.

@@ -124,7 +124,7 @@ impl UpstreamPool {
             let was_reused = idle.is_some();
             let mut connection = match idle {
                 Some(idle) => idle.connection,
-                None => self.core.connect().await.map_err(SendError::Connect)?,
+                None => Box::pin(self.core.connect()).await.map_err(SendError::Connect)?,
             };
             // An idle connection may have been closed in the meantime: that shows here.
             if connection.sender.ready().await.is_err() && was_reused {

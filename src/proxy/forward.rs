@@ -228,7 +228,7 @@ impl Proxy {
         }
         let progress = streamed.progress();
         let start = self.clock.elapsed();
-        let held = http_client::read_capped(streamed, limits::REPLAY_BODY_BYTES).await;
+        let held = Box::pin(http_client::read_capped(streamed, limits::REPLAY_BODY_BYTES)).await;
         journey.held(self.clock.elapsed().saturating_sub(start));
         let held = held.map_err(|error| body_refusal(&progress, &error))?;
         Ok((RequestBody::held(held.clone()), Some(held)))
@@ -252,7 +252,7 @@ impl Proxy {
             let Some(held) = held.filter(|_| may_repeat) else {
                 return Ok((answer, lease));
             };
-            turns::discard(answer, lease).await;
+            Box::pin(turns::discard(answer, lease)).await;
             body = RequestBody::held(held.clone());
         }
     }

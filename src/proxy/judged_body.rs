@@ -34,7 +34,7 @@ impl Proxy {
         if !is_plain_json(headers) {
             return Err(not_allowed(&NotAllowed::Body(BodyProblem::NotSentAsJson)));
         }
-        let held = self.held_to_judge(body, journey).await?;
+        let held = Box::pin(self.held_to_judge(body, journey)).await?;
         grant.judge_body(&call, &held).map_err(|error| not_allowed(&error))?;
         Ok(Some(held))
     }

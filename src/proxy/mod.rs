@@ -12,6 +12,9 @@
 //! What the rule judged is byte for byte what is forwarded. One request in is at most one request
 //! out. The caller never sees Octopus's credential, Octopus never sees the caller's.
 //!
+//! What few requests do is awaited in a box of its own: the state of a request is allocated with each,
+//! and would have the size of the largest thing that it could ever do.
+//!
 //! RFC 9110, RFC 9112, RFC 6750 (bearer tokens), W3C Trace Context.
 
 mod answer_body;
@@ -198,9 +201,10 @@ impl Proxy {
             Err(Refusal::new(Code::Draining).closing())
         } else {
             // A fault of ours ends this request, and no other.
-            let passed = AssertUnwindSafe(self.pass(head, &mut body, origin, &mut journey));
-            let crashed = |_| Err(Refusal::new(Code::Internal).closing());
-            passed.catch_unwind().await.unwrap_or_else(crashed)
+            AssertUnwindSafe(self.pass(head, &mut body, origin, &mut journey))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| Err(Refusal::new(Code::Internal).closing()))
         };
         match outcome {
             Ok(Outcome::Forwarded(answer)) => journey.forwarded(answer),
@@ -254,7 +258,8 @@ impl Proxy {
         self.check_head(&head, origin)?;
         let prefix = self.upstream.path_prefix();
         if let Some(request) = DoorRequest::of(&head.method, head.uri.path(), prefix) {
-            let answer = self.answer_at_door(request, (&head, body), origin, journey).await?;
+            let answer = self.answer_at_door(request, (&head, body), origin, journey);
+            let answer = Box::pin(answer).await?;
             return Ok(Outcome::Ours(answer));
         }
         let mut intake = self.take_in(&head, journey)?;
