@@ -32,7 +32,7 @@ use verified_tokens::VerifiedTokens;
 
 use crate::ambient::AmbientError;
 use crate::clock::Clock;
-use crate::identity::{IdTokenError, Rejected, Verifier};
+use crate::identity::{Claims, IdTokenError, Rejected, Verifier, VerifyError};
 use crate::octopus::{API_KEY, Grant, ServiceAccount};
 use crate::secret::Secret;
 use crate::trust::Policy;
@@ -80,6 +80,12 @@ impl Credential {
             Self::ApiKey(value) => (API_KEY, value),
         }
     }
+}
+
+/// Can't be: the claims of a token that is known were read before.
+fn malformed(known: &KnownToken) -> AdmissionError {
+    let issuer = Some(known.token.issuer_name().to_owned());
+    AdmissionError::Refused { issuer, error: VerifyError::Malformed }
 }
 
 impl Broker {
@@ -137,14 +143,16 @@ impl Broker {
         presented: PresentedToken,
         service_account: Option<&str>,
     ) -> Result<Admission, AdmissionError> {
-        let known = self.verify(presented).await.map_err(|rejected| {
+        let (known, claims) = self.verify(presented).await.map_err(|rejected| {
             let Rejected { issuer, error } = rejected;
             AdmissionError::Refused { issuer, error }
         })?;
         if let Some(admission) = known.admission(service_account) {
             return Ok(admission.clone());
         }
-        let admission = self.authorize(&known, service_account)?;
+        let read_again = || self.verifier.claims_of(&known.id_token, &known.token);
+        let claims = claims.or_else(read_again).ok_or_else(|| malformed(&known))?;
+        let admission = self.authorize(&known, &claims, service_account)?;
         let named = service_account.map(str::to_owned);
         // Another request of the same job may have been first; both are right.
         let _ = known.admitted.set((named, admission.clone()));
@@ -152,11 +160,14 @@ impl Broker {
     }
 
     /// One that was verified before is believed again as long as its key set is in use and its
-    /// times hold.
-    async fn verify(&self, presented: PresentedToken) -> Result<Arc<KnownToken>, Rejected> {
+    /// times hold. The claims come with one that was verified now.
+    async fn verify(
+        &self,
+        presented: PresentedToken,
+    ) -> Result<(Arc<KnownToken>, Option<Claims>), Rejected> {
         let id_token = match presented {
             PresentedToken::Known(known) => match self.verifier.still_holds(&known.token) {
-                Ok(true) => return Ok(known),
+                Ok(true) => return Ok((known, None)),
                 Ok(false) => known.id_token.clone(),
                 Err(rejected) => {
                     self.verified_tokens.forget(&known.id_token);
@@ -166,17 +177,18 @@ impl Broker {
             PresentedToken::New(id_token) => id_token,
         };
         let outcome = Box::pin(self.verifier.verify(&id_token)).await;
-        let token = outcome.inspect_err(|_| self.verified_tokens.forget(&id_token))?;
-        Ok(self.verified_tokens.remember(id_token, token))
+        let (token, claims) = outcome.inspect_err(|_| self.verified_tokens.forget(&id_token))?;
+        Ok((self.verified_tokens.remember(id_token, token), Some(claims)))
     }
 
     fn authorize(
         &self,
         known: &KnownToken,
+        claims: &Claims,
         service_account: Option<&str>,
     ) -> Result<Admission, AdmissionError> {
         let token = Arc::clone(&known.token);
-        let rule = match self.policy.authorize(&token, service_account) {
+        let rule = match self.policy.authorize((&token, claims), service_account) {
             Ok(rule) => rule,
             Err(denial) => return Err(AdmissionError::NoRule { token, missed: denial.missed }),
         };
@@ -242,7 +254,8 @@ impl Broker {
         let mut accounts = self.service_accounts.values();
         let account =
             accounts.find(|account| account.is_same_account(earlier.service_account()))?;
-        let rule = self.policy.authorize(token, Some(&account.name)).ok()?;
+        let claims = self.verifier.claims_of(id_token, token)?;
+        let rule = self.policy.authorize((token, &claims), Some(&account.name)).ok()?;
         let (name, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
         Some(Admission::new(earlier.caller().clone(), Some(name), Arc::clone(account), grant))
     }

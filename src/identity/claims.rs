@@ -13,14 +13,20 @@ use crate::limits;
 /// [`VerifiedToken`](super::VerifiedToken), which has one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
+    pub(super) registered: Registered,
+    pub(super) audience: Vec<String>,
+    all: BTreeMap<String, Json>,
+}
+
+/// The registered claims but `aud` (RFC 7519 4.1): all that is asked for with each request.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Registered {
     pub(super) issuer: String,
     pub(super) subject: String,
-    pub(super) audience: Vec<String>,
     pub(super) expires: f64,
     pub(super) not_before: Option<f64>,
     pub(super) issued_at: Option<f64>,
     pub(super) token_id: Option<String>,
-    all: BTreeMap<String, Json>,
 }
 
 /// A claim that is missing or has the wrong type. Names the claim, never its value.
@@ -56,26 +62,26 @@ impl Claims {
             Some(usual) if !all.contains_key("iss") => usual.to_owned(),
             _ => required_text(&all, "iss")?,
         };
-        Ok(Self {
+        let audience = audience(&all)?;
+        let registered = Registered {
             issuer,
             subject,
-            audience: audience(&all)?,
             expires: numeric_date(&all, "exp")?.ok_or(missing)?,
             not_before: numeric_date(&all, "nbf")?,
             issued_at: numeric_date(&all, "iat")?,
             token_id: all.get("jti").and_then(Json::as_str).map(str::to_owned),
-            all,
-        })
+        };
+        Ok(Self { registered, audience, all })
     }
 
     /// `iss`
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.registered.issuer
     }
 
     /// `sub`
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.registered.subject
     }
 
     /// Every claim, by name.

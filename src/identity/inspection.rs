@@ -244,7 +244,7 @@ impl Verifier {
         inspection.note(Check::Claims, Ok(()));
         if let Some(trusted) = trusted {
             let issuer = Arc::clone(&trusted.issuer);
-            inspection.note(Check::Times, times::check(&claims, &issuer, now));
+            inspection.note(Check::Times, times::check(&claims.registered, &issuer, now));
             let audience = self.audience(&claims, &issuer).map(str::to_owned);
             inspection.audience = audience.as_ref().ok().cloned();
             inspection.note(Check::Audience, audience.map(drop));

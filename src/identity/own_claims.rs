@@ -22,11 +22,11 @@ pub(crate) fn own_claims(token: &IdToken) -> Result<OwnClaims, ClaimsError> {
     let undecodable = ClaimsError { claim: "set", fault: "is not base64url" };
     let claims = Claims::parse(&token.payload_json().ok_or(undecodable)?)?;
     Ok(OwnClaims {
-        issuer: claims.issuer,
-        subject: claims.subject,
+        issuer: claims.registered.issuer,
+        subject: claims.registered.subject,
         audiences: claims.audience,
-        expires: claims.expires,
-        issued_at: claims.issued_at,
+        expires: claims.registered.expires,
+        issued_at: claims.registered.issued_at,
     })
 }
 

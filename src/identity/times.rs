@@ -1,13 +1,13 @@
 //! Whether a token's times hold: pure, so that it is tested as a table.
 
-use super::claims::{Claims, ClaimsError};
+use super::claims::{ClaimsError, Registered};
 use super::issuer::Issuer;
 use super::verifier::VerifyError;
 use crate::limits::CLOCK_LEEWAY;
 
 /// Checks `exp`, `nbf`, `iat`, lifetime and age against `now` (seconds since 1970), each with the
 /// leeway, in this order.
-pub(super) fn check(claims: &Claims, issuer: &Issuer, now: f64) -> Result<(), VerifyError> {
+pub(super) fn check(claims: &Registered, issuer: &Issuer, now: f64) -> Result<(), VerifyError> {
     let leeway = CLOCK_LEEWAY.as_secs_f64();
     // RFC 7519 4.1.4: the current time must be *before* `exp`.
     if now >= claims.expires + leeway {
@@ -52,6 +52,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::identity::Claims;
     use crate::telemetry::Code;
 
     #[test]
@@ -94,7 +95,7 @@ mod tests {
         for (times, expected) in rows {
             let payload = format!(r#"{{"iss":"i","sub":"s",{times}}}"#);
             let claims = Claims::parse(payload.as_bytes()).unwrap();
-            let outcome = check(&claims, &issuer, 1_795_000_000.0);
+            let outcome = check(&claims.registered, &issuer, 1_795_000_000.0);
             assert_eq!(outcome.err().map(|error| error.code()), expected, "{times}");
         }
     }

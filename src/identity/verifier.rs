@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::claims::{self, ClaimAddress, Claims, ClaimsError};
+use super::claims::{self, Claims, ClaimsError, Registered};
 use super::header::Header;
 use super::id_token::{Fingerprint, IdToken, IdTokenError};
 use super::issuer::{Issuer, TokenKind};
-use super::json::Json;
 use super::key_store::{KeyStatus, KeyStore};
 use super::trusted::{Named, Reading, Trusted};
 use super::{svid, times};
@@ -16,11 +15,14 @@ use crate::clock::Clock;
 use crate::telemetry::{Code, Metrics, Verification};
 
 /// A token whose form, algorithm, header, issuer, key, signature, times and audience were checked.
+///
+/// It lasts as long as it is remembered, and has what each request asks for. The other claims are
+/// many times as large, and are read from the ID token when rules are to be tried.
 #[derive(Debug)]
 pub struct VerifiedToken {
     issuer: Arc<Issuer>,
     audience: String,
-    claims: Claims,
+    claims: Registered,
     fingerprint: Fingerprint,
     /// The key set that verified it.
     key_generation: u64,
@@ -50,11 +52,6 @@ impl VerifiedToken {
     /// `jti`, if there is one.
     pub fn token_id(&self) -> Option<&str> {
         self.claims.token_id.as_deref()
-    }
-
-    /// Any claim.
-    pub fn claim(&self, address: &ClaimAddress) -> Option<&Json> {
-        self.claims.at(address)
     }
 
     /// False once `exp` is past, without any leeway: Octopus need not forgive what we do.
@@ -208,8 +205,12 @@ impl Verifier {
             let is_same_set = trusted.keys.generation() == Some(token.key_generation);
             is_same_set || verifies_again(id_token, &trusted.keys).unwrap_or(false)
         };
+        let is_still_ours = || {
+            let claims = self.claims_of(id_token, token);
+            claims.is_some_and(|it| self.audience(&it, &token.issuer) == Ok(&token.audience))
+        };
         trusted.issuer == token.issuer
-            && self.audience(&token.claims, &token.issuer) == Ok(&token.audience)
+            && is_still_ours()
             && (!trusted.keys.is_pinned() || has_pinned_key())
     }
 
@@ -221,8 +222,13 @@ impl Verifier {
         }
     }
 
-    /// Checks a token.
-    pub async fn verify(&self, token: &IdToken) -> Result<VerifiedToken, Rejected> {
+    /// All claims of a token that was verified once.
+    pub fn claims_of(&self, id_token: &IdToken, token: &VerifiedToken) -> Option<Claims> {
+        self.trusted(token)?.claims(&id_token.payload_json()?).ok()
+    }
+
+    /// Checks a token, and gives its claims too.
+    pub async fn verify(&self, token: &IdToken) -> Result<(VerifiedToken, Claims), Rejected> {
         let mut issuer = None;
         let outcome = self.check(token, &mut issuer).await;
         let verification = match &outcome {
@@ -260,7 +266,7 @@ impl Verifier {
         &'a self,
         token: &IdToken,
         issuer_name: &mut Option<&'a str>,
-    ) -> Result<VerifiedToken, VerifyError> {
+    ) -> Result<(VerifiedToken, Claims), VerifyError> {
         let reading = Reading::of(token)?;
         let named = self.named(&reading.payload);
         let issuer = named.issuer().map(|issuer| &**issuer);
@@ -270,10 +276,12 @@ impl Verifier {
         let key_generation = trusted.verify_signature(token, &reading.header).await?;
         let claims = trusted.claims(&reading.payload)?;
         let issuer = Arc::clone(&trusted.issuer);
-        times::check(&claims, &issuer, self.clock.unix_seconds())?;
+        times::check(&claims.registered, &issuer, self.clock.unix_seconds())?;
         let audience = self.audience(&claims, &issuer)?.to_owned();
-        let fingerprint = token.fingerprint();
-        Ok(VerifiedToken { issuer, audience, claims, fingerprint, key_generation })
+        let (registered, fingerprint) = (claims.registered.clone(), token.fingerprint());
+        let token =
+            VerifiedToken { issuer, audience, claims: registered, fingerprint, key_generation };
+        Ok((token, claims))
     }
 
     /// The issuer that `iss` names, byte for byte; else the trust domain in `sub`.

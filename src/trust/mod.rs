@@ -26,7 +26,7 @@ pub use trial::{Exclusion, Trial};
 
 use candidates::Candidates;
 
-use crate::identity::{ClaimAddress, VerifiedToken};
+use crate::identity::{ClaimAddress, Claims, VerifiedToken};
 use crate::limits;
 use crate::telemetry::Missed;
 
@@ -66,10 +66,10 @@ impl<G> Policy<G> {
     /// The first rule that the token satisfies, of those for `service_account` if one is named.
     pub fn authorize(
         &self,
-        token: &VerifiedToken,
+        (token, claims): (&VerifiedToken, &Claims),
         service_account: Option<&str>,
     ) -> Result<&Rule<G>, Denial> {
-        let claim = |address: &ClaimAddress| token.claim(address);
+        let claim = |address: &ClaimAddress| claims.at(address);
         let Some(group) = self.group(token.issuer_name(), token.audience()) else {
             return Err(Denial { missed: Vec::new() });
         };
