@@ -52,6 +52,9 @@ pub mod trust;
 // The other side.
 pub mod octopus;
 
+// What must stand there.
+pub mod provision;
+
 // The heart.
 pub mod broker;
 

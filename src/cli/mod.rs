@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, all else to stderr; no secret is ever an argument.
 
+mod administration;
 mod check;
 mod doctor;
 mod exec;
@@ -24,6 +25,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde_json::json;
 
+use administration::{ApplyFlags, PlanFlags};
 use check::CheckFlags;
 use doctor::DoctorFlags;
 use exec::ExecFlags;
@@ -52,6 +54,11 @@ enum Command {
     Check(CheckFlags),
     /// Say why a token is let through or refused: each check, each rule, and what Octopus needs.
     Explain(Box<ExplainFlags>),
+    /// Say what would change in Octopus (accounts, teams, OIDC identities, keys) so that every rule
+    /// works there. Ends with 8 where something is to be changed.
+    Plan(PlanFlags),
+    /// Make the changes of `plan` in Octopus, after asking.
+    Apply(ApplyFlags),
     /// Print an Octopus access token of the broker's own identity, for those who must hold one.
     Token(Box<TokenFlags>),
     /// Go the whole way from the platform's ID token to Octopus once, and say where it ends.
@@ -114,6 +121,8 @@ pub enum Exit {
     NoIdentity,
     /// 7: the broker is not ready.
     NotReady,
+    /// 8: something is to be changed in Octopus.
+    Pending,
     /// What the command that was run ended with.
     Child(u8),
 }
@@ -129,6 +138,7 @@ impl From<Exit> for ExitCode {
             Exit::Unreachable => Self::from(5),
             Exit::NoIdentity => Self::from(6),
             Exit::NotReady => Self::from(7),
+            Exit::Pending => Self::from(8),
             Exit::Child(code) => Self::from(code),
         }
     }
@@ -150,6 +160,8 @@ pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
         },
         Command::Check(flags) => flags.run(environment),
         Command::Explain(flags) => flags.run(environment),
+        Command::Plan(flags) => flags.run(environment),
+        Command::Apply(flags) => flags.run(environment),
         Command::Token(flags) => match flags.load(environment) {
             Ok(config) => flags.run(config, environment),
             Err(error) => refuse(&error),

@@ -101,6 +101,29 @@ impl Page {
         self.signed(&sign, "", text);
     }
 
+    /// `+ noun   about`, in the sign's colour.
+    pub(super) fn change(&mut self, sign: char, noun: &str, about: &str) {
+        let (width, about) = (self.label, escaped(about));
+        self.diff(sign, &format!("  {sign} {noun:<width$}  {about}"));
+    }
+
+    /// `+   label   value` below a change, whole: it is to be copied.
+    pub(super) fn detail(&mut self, sign: char, label: &str, value: &str) {
+        let (width, value) = (self.label, escaped(value));
+        self.diff(sign, &format!("    {sign} {label:<width$}  {value}"));
+    }
+
+    fn diff(&mut self, sign: char, line: &str) {
+        let colour = match sign {
+            '+' => "32",
+            '~' => "33",
+            '-' => "31",
+            _ => "2",
+        };
+        let line = self.painted(line.trim_end(), colour);
+        self.lines.push(line);
+    }
+
     /// What belongs to the marked line above.
     pub(super) fn below(&mut self, text: &str) {
         self.paragraph(4 + self.label + 2, text);

@@ -12,6 +12,7 @@ use super::accounts::Surroundings;
 use super::expand::{Environment, expand};
 use super::lints::{self, Scene, take_out_secrets, warn_of_writers};
 use super::problem::{ConfigError, Problems};
+use super::provisions::Ids;
 use super::reader::{Named, Section};
 use super::rules::Parties;
 use super::schema::{Form, Key, Shape, names};
@@ -77,6 +78,15 @@ fn needs() -> Value {
 
 /// Reads and builds the configuration of a file.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
+    load_with(path, environment, Ids::Written)
+}
+
+/// The same, where ids of service accounts may be missing.
+pub fn load_with(
+    path: &Path,
+    environment: Environment<'_>,
+    ids: Ids<'_>,
+) -> Result<Config, ConfigError> {
     let mut bytes = Vec::new();
     let mut problems = Problems::new(path);
     let taken = File::open(path).and_then(|file| {
@@ -87,7 +97,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigE
         return Err(ConfigError::whole_file(path, format!("can't be read: {error}")));
     }
     match String::from_utf8(bytes) {
-        Ok(text) => read(&text, path, environment, problems),
+        Ok(text) => read((&text, path), environment, ids, problems),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let before = error.as_bytes().iter().take(good);
@@ -101,13 +111,13 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigE
 /// Builds the configuration of a text that stands in the file `path`; the files that it names are
 /// looked for beside that one.
 pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
-    read(text, path, environment, Problems::new(path))
+    read((text, path), environment, Ids::Written, Problems::new(path))
 }
 
 fn read(
-    text: &str,
-    path: &Path,
+    (text, path): (&str, &Path),
     environment: Environment<'_>,
+    ids: Ids<'_>,
     mut problems: Problems,
 ) -> Result<Config, ConfigError> {
     if text.len() > CONFIG_BYTES {
@@ -122,6 +132,7 @@ fn read(
             folder: path.parent().unwrap_or(Path::new("")),
             environment,
             secret_variables: &secret_variables,
+            ids,
         };
         build(&root, (text, path), surroundings, &mut problems)
     });
@@ -154,12 +165,18 @@ fn build(
     let issuers = issuers.map_or_else(Named::none, |node| issuers::read(node, folder, problems));
     let advice = "nobody could be acted as; write at least one with its `id:`";
     let accounts = section.required("service_accounts", advice, problems);
-    let accounts =
-        accounts.map_or_else(Named::none, |node| accounts::read(node, surroundings, problems));
+    let (accounts, mut octopus_side) = accounts.map_or_else(
+        || (Named::none(), Vec::new()),
+        |node| accounts::read(node, surroundings, problems),
+    );
     let rules = wanted("rules", "nobody could do anything; write who may act as whom", problems);
     let parties = Parties { issuers: &issuers, accounts: &accounts };
     let rules = rules.map_or_else(Vec::new, |node| rules::read(node, &parties, problems));
     let ambient = ambient.and_then(|node| ambient::read(node, &accounts, folder, problems));
+    for account in &mut octopus_side {
+        account.is_ambient =
+            ambient.as_ref().is_some_and(|ambient| ambient.service_account == account.name);
+    }
     let token_door = token_door::read(section.value("token_door"), problems);
     let limits = limits::read(section.value("limits"), problems);
     let log = log::read(section.value("log"), problems);
@@ -179,6 +196,7 @@ fn build(
         admin,
         issuers: issuers.built,
         service_accounts: accounts.built,
+        octopus_side,
         rules,
         ambient,
         token_door,

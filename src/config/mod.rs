@@ -34,6 +34,7 @@ mod pins;
 mod plain;
 mod problem;
 mod providers;
+mod provisions;
 mod raw;
 mod reader;
 mod reading;
@@ -58,9 +59,10 @@ use std::sync::Arc;
 pub use ambient::AmbientConfig;
 pub use find::find;
 pub use lints::{LINTS, Lint};
-pub use load::{load, parse};
+pub use load::{load, load_with, parse};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Finding, Severity};
+pub use provisions::Ids;
 pub use rule_tests::{
     Expected, RuleTest, TestRequest, TestSample, claims_document, load_rule_tests, with_end,
 };
@@ -69,6 +71,7 @@ pub use schema::schema;
 use crate::identity::Issuer;
 use crate::limits::Limits;
 use crate::octopus::{Grant, ServiceAccount, Upstream};
+use crate::provision::{Wanted, WantedAccount};
 use crate::proxy::{ListenerSpec, TokenDoor};
 use crate::trust::Rule;
 
@@ -85,6 +88,8 @@ pub struct Config {
     pub issuers: Vec<Issuer>,
     /// Whom workloads act as.
     pub service_accounts: Vec<ServiceAccount>,
+    /// What Octopus is to know of the service accounts, in the order of the file.
+    pub octopus_side: Vec<WantedAccount>,
     /// In the order of the file; at least one. Each names a configured issuer and account.
     pub rules: Vec<Rule<Arc<Grant>>>,
     /// The broker's own identity.
@@ -118,6 +123,11 @@ impl Config {
 }
 
 impl Config {
+    /// What is to stand in Octopus.
+    pub fn wanted(&self) -> Wanted {
+        Wanted::of(self.octopus_side.clone(), &self.rules, &self.issuers)
+    }
+
     /// The audiences that tokens may have: those of the rules and of the service accounts.
     pub fn audiences(&self) -> BTreeSet<String> {
         let of_rules = self.rules.iter().map(|rule| rule.audience.clone());

@@ -28,7 +28,7 @@ pub(super) fn condition(
         Reading::AnyCase => match test {
             Test::Exact(_) | Test::OneOf(_) | Test::NotOneOf(_) | Test::Glob(_) => {
                 let lower = each(&test, &|value| Ok(value.to_ascii_lowercase()), separators)?;
-                Ok(Test::AnyCase(Box::new(lower)))
+                Ok(Test::AnyCase { lower: Box::new(lower), spelled: Box::new(test) })
             }
             _ => Ok(test),
         },

@@ -195,6 +195,28 @@ pub const HTTP2_MOVED_BYTES: u64 = 1 << 10;
 /// Most rules in a configuration.
 pub const RULES: usize = 1_000;
 
+/// Most OIDC identities that one rule is given in Octopus: more than somebody reads through. Beyond,
+/// a wildcard stands for the longest list.
+pub const PLANNED_SUBJECTS: usize = 16;
+
+/// Most users, teams, identities or keys that are read from Octopus in one list.
+pub const ADMINISTERED_ITEMS: usize = 10_000;
+
+/// Largest answer of Octopus's administration, in bytes: 100 users with their logins have 200 KiB.
+pub const ADMINISTRATION_ANSWER_BYTES: usize = 4 << 20;
+
+/// What Octopus refuses for its rate limit is asked again so often; a bucket refills within a minute.
+pub const ADMINISTRATION_RETRIES: u32 = 8;
+
+/// Pause before it is asked again, where Octopus names none.
+pub const ADMINISTRATION_PAUSE: Duration = Duration::from_secs(2);
+
+/// Longest pause that Octopus may ask for: somebody sits and waits.
+pub const ADMINISTRATION_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// A key that ends within this is told: time for two weekly looks.
+pub const KEY_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
 /// Most tests in one file of rule tests.
 pub const RULE_TESTS: usize = 1_000;
 

@@ -44,6 +44,11 @@ impl ApiKey {
         Self::new(secret, Some(Arc::new(path))).ok_or(SecretFileError::Text)
     }
 
+    /// A key in a file that may not be there yet.
+    pub fn awaited(path: PathBuf) -> Option<Self> {
+        Self::new(Secret::new("not-there-yet"), Some(Arc::new(path)))
+    }
+
     fn new(secret: Secret, file: Option<Arc<PathBuf>>) -> Option<Self> {
         let value = header_value(&secret)?;
         let held = Held { value, secret, looked: Duration::ZERO, fault: None };

@@ -204,7 +204,10 @@ mod tests {
                 1 => Test::OneOf(vec![text.to_owned(), "a".to_owned()]),
                 2 => Test::NotOneOf(vec![text.to_owned()]),
                 3 => Test::AbsentOr(Box::new(exact(text))),
-                4 => Test::AnyCase(Box::new(exact(text))),
+                4 => Test::AnyCase {
+                    lower: Box::new(exact(text)),
+                    spelled: Box::new(exact(text)),
+                },
                 _ => Test::Absent,
             };
             let rules: Vec<Rule<()>> = wanted

@@ -36,7 +36,9 @@ impl Test {
             (Self::Exact(text), _) => other.accepts(text),
             (Self::OneOf(texts), _) => texts.iter().all(|text| other.accepts(text)),
             (Self::AbsentOr(one), Self::AbsentOr(other))
-            | (Self::AnyCase(one), Self::AnyCase(other)) => one.implies(other),
+            | (Self::AnyCase { lower: one, .. }, Self::AnyCase { lower: other, .. }) => {
+                one.implies(other)
+            }
             (one, Self::AbsentOr(other)) => *one == Self::Absent || one.implies(other),
             (
                 Self::PartOfSubject { key, test },
@@ -104,7 +106,8 @@ mod tests {
         let contains = |words: &str| Test::Contains(texts(words));
         let none_starting = |words: &str| Test::NotStartingWith(texts(words));
         let maybe = |test: Test| Test::AbsentOr(Box::new(test));
-        let any_case = |test: Test| Test::AnyCase(Box::new(test));
+        let any_case =
+            |test: Test| Test::AnyCase { lower: Box::new(test.clone()), spelled: Box::new(test) };
         let rows = [
             (exact("a"), exact("a"), true),
             (exact("a"), exact("b"), false),

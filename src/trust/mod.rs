@@ -13,16 +13,20 @@ mod condition;
 mod cover;
 mod glob;
 mod implication;
+mod planned_subjects;
 pub mod presets;
 mod rule;
 mod trial;
+mod wildcards;
 
 use std::collections::HashMap;
 
 pub use condition::{Condition, Test};
 pub use glob::{Glob, GlobError};
+pub use planned_subjects::{PlannedSubjects, Unnamed, Unplannable};
 pub use rule::Rule;
 pub use trial::{Exclusion, Trial};
+pub use wildcards::{Wildcards, covers};
 
 use candidates::Candidates;
 

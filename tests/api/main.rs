@@ -53,6 +53,7 @@ mod order;
 mod outages;
 mod panics;
 mod peers;
+mod planned_subjects;
 mod rate_limited_exchanges;
 mod rate_limits;
 mod refuses;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// A room sees those left of it; rooms of one group see each other on the floor only, the first.
-const GROUPS: [&[&str]; 13] = [
+const GROUPS: [&[&str]; 14] = [
     &[
         "limits",
         "bounded_file",
@@ -21,6 +21,7 @@ const GROUPS: [&[&str]; 13] = [
     &["ambient"],
     &["trust"],
     &["octopus"],
+    &["provision"],
     &["broker"],
     &["proxy", "admin"],
     &["config"],

@@ -56,7 +56,9 @@ fn kind(preset: Option<&Preset>, claim: &str) -> Option<Kind> {
 /// Why nothing of this kind passes the test.
 fn fault(kind: Kind, test: &Test) -> Option<&'static str> {
     match (kind, test) {
-        (_, Test::AnyCase(test) | Test::PartOfSubject { test, .. }) => fault(kind, test),
+        (_, Test::AnyCase { lower: test, .. } | Test::PartOfSubject { test, .. }) => {
+            fault(kind, test)
+        }
         // Whether it is there at all is asked of any kind.
         (_, Test::Absent | Test::Empty | Test::Present | Test::AbsentOr(_))
         | (Kind::List, Test::Contains(_)) => None,

@@ -24,7 +24,7 @@ fn of_rule(scene: &Scene<'_>, rule: &BuiltRule) -> Vec<Found> {
 /// A pattern that is compared as it is, or a regular expression in the place of a pattern.
 fn pattern(test: &Test) -> Option<&'static str> {
     match test {
-        Test::AnyCase(test) | Test::AbsentOr(test) | Test::PartOfSubject { test, .. } => {
+        Test::AnyCase { lower: test, .. } | Test::AbsentOr(test) | Test::PartOfSubject { test, .. } => {
             pattern(test)
         }
         Test::Glob(globs) => globs.iter().map(Glob::as_str).any(is_expression).then_some(

@@ -145,9 +145,9 @@ pub(super) fn accepted(test: &Test) -> Vec<&str> {
         Test::Exact(text) => vec![text],
         Test::OneOf(texts) | Test::Contains(texts) => texts.iter().map(String::as_str).collect(),
         Test::Glob(globs) => globs.iter().map(Glob::as_str).collect(),
-        Test::AnyCase(test) | Test::AbsentOr(test) | Test::PartOfSubject { test, .. } => {
-            accepted(test)
-        }
+        Test::AnyCase { lower: test, .. }
+        | Test::AbsentOr(test)
+        | Test::PartOfSubject { test, .. } => accepted(test),
         _ => Vec::new(),
     }
 }
@@ -161,9 +161,9 @@ fn operator(test: &Test) -> &'static str {
         Test::Contains(_) => "contains",
         Test::SameAs(_) => "same_as",
         Test::Absent => "absent",
-        Test::AnyCase(test) | Test::AbsentOr(test) | Test::PartOfSubject { test, .. } => {
-            operator(test)
-        }
+        Test::AnyCase { lower: test, .. }
+        | Test::AbsentOr(test)
+        | Test::PartOfSubject { test, .. } => operator(test),
         Test::Exact(_) | Test::NotStartingWith(_) | Test::Empty | Test::Present => "",
     }
 }

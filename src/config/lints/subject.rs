@@ -84,9 +84,9 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Found> {
 fn patterns(test: &Test) -> Option<&[Glob]> {
     match test {
         Test::Glob(globs) => Some(globs),
-        Test::AnyCase(test) | Test::AbsentOr(test) | Test::PartOfSubject { test, .. } => {
-            patterns(test)
-        }
+        Test::AnyCase { lower: test, .. }
+        | Test::AbsentOr(test)
+        | Test::PartOfSubject { test, .. } => patterns(test),
         _ => None,
     }
 }

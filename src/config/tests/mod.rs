@@ -17,6 +17,7 @@ mod listeners;
 mod octopus;
 mod provider_lints;
 mod providers;
+mod provisions;
 mod rules;
 mod slips;
 mod whole;

@@ -1,7 +1,7 @@
 //! What a rule says of one claim, in Octopus's wildcards.
 
 use crate::identity::{ClaimAddress, Claims};
-use crate::trust::{Glob, Rule, Test};
+use crate::trust::{Rule, Test, Wildcards};
 
 /// One of these patterns.
 pub(super) struct Said {
@@ -80,23 +80,10 @@ pub(super) fn said<G>(rule: &Rule<G>, name: &str, value: &str) -> Option<Said> {
 }
 
 fn patterns(test: &Test, value: &str) -> Option<Said> {
-    let literals = |values: &[String]| Said {
-        patterns: values.to_vec(),
-        is_widened: values.iter().any(|value| value.contains(['*', '?'])),
-    };
     match test {
-        Test::Exact(wanted) => Some(literals(std::slice::from_ref(wanted))),
-        Test::OneOf(wanted) => Some(literals(wanted)),
-        Test::Glob(globs) => {
-            let translated: Vec<(String, bool)> = globs.iter().map(translated).collect();
-            Some(Said {
-                is_widened: translated.iter().any(|(_, is_widened)| *is_widened),
-                patterns: translated.into_iter().map(|(pattern, _)| pattern).collect(),
-            })
-        }
         // Octopus knows case: as the token spells it, where the rule names it.
-        Test::AnyCase(test) => {
-            let mut said = patterns(test, value)?;
+        Test::AnyCase { lower, .. } => {
+            let mut said = patterns(lower, value)?;
             for pattern in &mut said.patterns {
                 if *pattern == value.to_ascii_lowercase() {
                     value.clone_into(pattern);
@@ -105,30 +92,9 @@ fn patterns(test: &Test, value: &str) -> Option<Said> {
             Some(said)
         }
         Test::AbsentOr(test) | Test::PartOfSubject { test, .. } => patterns(test, value),
-        _ => None,
-    }
-}
-
-/// A pattern of ours in Octopus's wildcards, and whether it means more there: ours stay within a
-/// segment, but for `**`.
-fn translated(glob: &Glob) -> (String, bool) {
-    let mut pattern = String::new();
-    let mut is_widened = false;
-    let mut characters = glob.as_str().chars().peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => {
-                let literal = characters.next().unwrap_or('\\');
-                is_widened |= matches!(literal, '*' | '?');
-                pattern.push(literal);
-            }
-            '*' if characters.next_if_eq(&'*').is_some() => pattern.push('*'),
-            '*' | '?' => {
-                is_widened = true;
-                pattern.push(character);
-            }
-            literal => pattern.push(literal),
+        test => {
+            let Wildcards { patterns, is_widened } = test.wildcards()?;
+            Some(Said { patterns, is_widened })
         }
     }
-    (pattern, is_widened)
 }

@@ -194,7 +194,10 @@ fn octopus_s_wildcards_cross_everything_and_know_case() {
 
 #[test]
 fn what_counts_without_case_is_spelt_as_the_token_does() {
-    let any_case = |value: &str| Test::AnyCase(Box::new(exact(value)));
+    let any_case = |value: &str| Test::AnyCase {
+        lower: Box::new(exact(value)),
+        spelled: Box::new(exact(value)),
+    };
     let claims = r#"{"iss":"i","sub":"repo:Acme/Web:ref:refs/heads/main","exp":1,
         "repository":"Acme/Web","ref":"refs/heads/main"}"#;
     let claims = Claims::of(Json::parse(claims.as_bytes()).unwrap()).unwrap();

@@ -41,8 +41,13 @@ pub enum Test {
     Present,
     /// Not there, or as the test wants it. Not positive.
     AbsentOr(Box<Test>),
-    /// As the test, which is written in lower case, wants it, without regard to the case of ASCII.
-    AnyCase(Box<Test>),
+    /// As the test wants it, without regard to the case of ASCII.
+    AnyCase {
+        /// In lower case: what is compared.
+        lower: Box<Test>,
+        /// As the operator spelled it: Octopus, which knows case, is told this.
+        spelled: Box<Test>,
+    },
     /// As the test wants it; if the claim is not there, the part of `sub` that follows this key
     /// (`key:value:key:value`) instead.
     PartOfSubject {
@@ -115,7 +120,7 @@ impl Test {
             }
             Self::Empty => text.is_empty(),
             Self::Present => !text.is_empty(),
-            Self::AnyCase(test) => test.accepts(&text.to_ascii_lowercase()),
+            Self::AnyCase { lower, .. } => lower.accepts(&text.to_ascii_lowercase()),
             Self::AbsentOr(test) | Self::PartOfSubject { test, .. } => test.accepts(text),
             Self::Contains(_) | Self::SameAs(_) | Self::Absent => false,
         }
@@ -126,7 +131,7 @@ impl Test {
         match self {
             Self::Exact(wanted) => std::slice::from_ref(wanted),
             Self::OneOf(wanted) => wanted,
-            Self::AnyCase(test) | Self::PartOfSubject { test, .. } => test.values(),
+            Self::AnyCase { lower: test, .. } | Self::PartOfSubject { test, .. } => test.values(),
             _ => &[],
         }
     }
@@ -135,9 +140,9 @@ impl Test {
     pub const fn compares_claims(&self) -> bool {
         match self {
             Self::SameAs(_) => true,
-            Self::AbsentOr(test) | Self::AnyCase(test) | Self::PartOfSubject { test, .. } => {
-                test.compares_claims()
-            }
+            Self::AbsentOr(test)
+            | Self::AnyCase { lower: test, .. }
+            | Self::PartOfSubject { test, .. } => test.compares_claims(),
             _ => false,
         }
     }
@@ -153,7 +158,9 @@ impl Test {
             | Self::Glob(_)
             | Self::Contains(_)
             | Self::SameAs(_) => true,
-            Self::AnyCase(test) | Self::PartOfSubject { test, .. } => test.is_positive(),
+            Self::AnyCase { lower: test, .. } | Self::PartOfSubject { test, .. } => {
+                test.is_positive()
+            }
             Self::NotOneOf(_)
             | Self::NotStartingWith(_)
             | Self::Absent
@@ -207,7 +214,7 @@ impl fmt::Display for Test {
             Self::Empty => formatter.write_str("absent or empty"),
             Self::Present => formatter.write_str("present"),
             Self::AbsentOr(test) => write!(formatter, "absent or {test}"),
-            Self::AnyCase(test) => write!(formatter, "{test} in any case"),
+            Self::AnyCase { lower, .. } => write!(formatter, "{lower} in any case"),
             Self::PartOfSubject { test, key } => {
                 write!(formatter, "{test}, here or behind {key:?} in sub")
             }

@@ -96,7 +96,8 @@ fn every_operator_fails_closed() {
 fn what_presets_ask_fails_closed_too() {
     let other = || Test::SameAs(ClaimAddress::parse("other").unwrap());
     let no_pull = || Test::NotStartingWith(texts(&["refs/pull/"]));
-    let any_case = |test| Test::AnyCase(Box::new(test));
+    let any_case =
+        |test: Test| Test::AnyCase { lower: Box::new(test.clone()), spelled: Box::new(test) };
     let rows = [
         (no_pull(), Some("\"refs/heads/main\""), true),
         (no_pull(), Some("\"refs/pull/7/merge\""), false),

@@ -4,7 +4,9 @@
 //! protected by nothing here; a deployment environment with branch restrictions is the real gate.
 //! A step may ask for up to ten audiences at once: such a token needs `extra_audiences: allow`.
 
-use super::{BASE, Basis, Claim, Field, IssuerUrls, Pin, Pins, Preset, Reading, Shape};
+use super::{
+    BASE, Basis, Claim, Field, IssuerUrls, Part, Pin, Pins, Preset, Reading, Shape, SubjectTemplate,
+};
 
 pub(super) const PRESET: Preset = Preset {
     name: "bitbucket",
@@ -40,6 +42,7 @@ pub(super) const PRESET: Preset = Preset {
     ],
     pins: &[Pins { always: &[WORKSPACE, REPOSITORY], if_shared: &[], basis: Basis::Ids }],
     shared_audiences: &["ari:cloud:bitbucket::workspace/"],
+    subjects: SUBJECTS,
     ..BASE
 };
 
@@ -54,3 +57,22 @@ const REPOSITORY: Pin = Pin::exact(
     "repositoryUuid",
     "the repository's settings show it under OpenID Connect, in quotes because of its braces",
 );
+
+/// The environment stands between repository and step where there is one.
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[
+    SubjectTemplate::of(
+        &[
+            Part::Claim("repositoryUuid"),
+            Part::Text(":"),
+            Part::Claim("deploymentEnvironmentUuid"),
+            Part::Text(":"),
+            Part::Any,
+        ],
+        &[&["repositoryUuid"]],
+    )
+    .when(|asked| asked.pins("deploymentEnvironmentUuid")),
+    SubjectTemplate::of(
+        &[Part::Claim("repositoryUuid"), Part::Text(":"), Part::Any],
+        &[&["repositoryUuid"]],
+    ),
+]];

@@ -6,8 +6,8 @@
 
 use super::pin::names_in_subject;
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Pin, Pins, Preset, Requirement,
-    Shape, When,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Part, Pin, Pins, Preset,
+    Requirement, Shape, SubjectTemplate, When,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -33,6 +33,7 @@ pub(super) const PRESET: Preset = Preset {
     )
     .when(When::Field(&["branch", "tag"]))],
     shared_audiences: &["https://buildkite.com/", "sts.amazonaws.com"],
+    subjects: SUBJECTS,
     ..BASE
 };
 
@@ -100,3 +101,48 @@ const CLAIMS: &[Claim] = &[
     Claim::context("runner_environment"),
     Claim::chosen("agent_tag:queue"),
 ];
+
+const NAMES: &[&[&str]] = &[&["organization_slug", "pipeline_slug"]];
+
+/// The ref is a branch, or a tag if the build is one's.
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[
+    SubjectTemplate::of(
+        &[
+            Part::Text("organization:"),
+            Part::Claim("organization_slug"),
+            Part::Text(":pipeline:"),
+            Part::Claim("pipeline_slug"),
+            Part::Text(":ref:refs/tags/"),
+            Part::Claim("build_tag"),
+            Part::Text(":commit:*:step:"),
+            Part::Claim("step_key"),
+        ],
+        NAMES,
+    )
+    .when(|asked| asked.pins("build_tag")),
+    SubjectTemplate::of(
+        &[
+            Part::Text("organization:"),
+            Part::Claim("organization_slug"),
+            Part::Text(":pipeline:"),
+            Part::Claim("pipeline_slug"),
+            Part::Text(":ref:refs/heads/"),
+            Part::Claim("build_branch"),
+            Part::Text(":commit:*:step:"),
+            Part::Claim("step_key"),
+        ],
+        NAMES,
+    )
+    .when(|asked| asked.pins("build_branch")),
+    SubjectTemplate::of(
+        &[
+            Part::Text("organization:"),
+            Part::Claim("organization_slug"),
+            Part::Text(":pipeline:"),
+            Part::Claim("pipeline_slug"),
+            Part::Text(":ref:*:commit:*:step:"),
+            Part::Claim("step_key"),
+        ],
+        NAMES,
+    ),
+]];

@@ -5,8 +5,8 @@
 //! `sub` names a person, or holds slashes of other people's making: rules are on the claims.
 
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Pin, Pins, Preset, Reading,
-    Requirement, Shape,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Part, Pin, Pins, Preset, Reading,
+    Requirement, Shape, SubjectTemplate,
 };
 
 const PROJECT: &str = "oidc.circleci.com/project-id";
@@ -82,5 +82,34 @@ pub(super) const PRESET: Preset = Preset {
             "a pull request runs what its author wrote",
         ),
     ],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+/// The older form ends with the user; what a webhook starts has it, too.
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[
+    SubjectTemplate::of(
+        &[
+            Part::Text("org/"),
+            Part::Claim(ORGANIZATION),
+            Part::Text("/project/"),
+            Part::Claim(PROJECT),
+            Part::Text("/user/*/vcs-origin/"),
+            Part::Claim(ORIGIN),
+            Part::Text("/vcs-ref/"),
+            Part::Claim(REF),
+        ],
+        &[&[PROJECT]],
+    )
+    .when(|asked| asked.pins(ORIGIN) || asked.pins(REF)),
+    SubjectTemplate::of(
+        &[
+            Part::Text("org/"),
+            Part::Claim(ORGANIZATION),
+            Part::Text("/project/"),
+            Part::Claim(PROJECT),
+            Part::Text("/user/*"),
+        ],
+        &[&[PROJECT]],
+    ),
+]];

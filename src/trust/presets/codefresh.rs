@@ -4,8 +4,8 @@
 //! person's name: rules are on the claims.
 
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Pin, Pins, Preset, Requirement, Shape,
-    minutes,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Part, Pin, Pins, Preset, Requirement,
+    Shape, SubjectTemplate, minutes,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -56,5 +56,20 @@ pub(super) const PRESET: Preset = Preset {
         "a pull request runs what its author wrote",
     )],
     shared_audiences: &["https://g.codefresh.io"],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("account:"),
+        Part::Claim("account_id"),
+        Part::Text(":pipeline:"),
+        Part::Claim("pipeline_id"),
+        Part::Text(":scm_repo_url:"),
+        Part::Claim("scm_repo_url"),
+        Part::Text(":scm_user_name:*:scm_ref:"),
+        Part::Claim("scm_ref"),
+    ],
+    &[&["account_id", "pipeline_id"]],
+)]];

@@ -1,6 +1,8 @@
 //! Fly.io.
 
-use super::{BASE, Basis, Claim, Field, IssuerUrls, Pin, Pins, Preset, Shape, minutes};
+use super::{
+    BASE, Basis, Claim, Field, IssuerUrls, Part, Pin, Pins, Preset, Shape, SubjectTemplate, minutes,
+};
 
 pub(super) const PRESET: Preset = Preset {
     name: "fly",
@@ -40,5 +42,17 @@ pub(super) const PRESET: Preset = Preset {
         basis: Basis::Ids,
     }],
     shared_audiences: &["https://fly.io/"],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Claim("org_name"),
+        Part::Text(":"),
+        Part::Claim("app_name"),
+        Part::Text(":"),
+        Part::Claim("machine_name"),
+    ],
+    &[&["org_name", "app_name"]],
+)]];

@@ -6,8 +6,8 @@
 use super::issuers::ANY;
 use super::pin::names_in_subject;
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Pin, Pins, Preset, Reading,
-    Requirement, Shape,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Part, Pin, Pins, Preset, Reading,
+    Requirement, Shape, SubjectTemplate,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -83,6 +83,7 @@ pub(super) const PRESET: Preset = Preset {
             "without a ref nothing says what runs",
         ),
     ],
+    subjects: SUBJECTS,
     ..BASE
 };
 
@@ -96,3 +97,31 @@ const REPOSITORY: Pin = Pin::exact("repository", "repository", "write OWNER/REPO
 
 const SUBJECT: Pin = Pin::exact("sub", "sub", "repo:OWNER/REPO:… with both written out")
     .checked(|test| names_in_subject(test, &["repo"]));
+
+const CLASSIC: &[&[&str]] = &[&["repository"]];
+const IMMUTABLE: &[&[&str]] = &[&["repository_id"], &["repository"]];
+
+/// Newer servers write the ids of owner and repository behind their names.
+const SUBJECTS: &[&[SubjectTemplate]] = &[
+    &[SubjectTemplate::of(
+        &[Part::Text("repo:"), Part::Claim("repository"), Part::Text(":ref:"), Part::Claim("ref")],
+        CLASSIC,
+    )
+    .when(|asked| asked.pins("repository"))],
+    &[SubjectTemplate::of(
+        &[
+            Part::Text("repo:"),
+            Part::Owner("repository"),
+            Part::Text("-"),
+            Part::Claim("repository_owner_id"),
+            Part::Text("/"),
+            Part::Name("repository"),
+            Part::Text("-"),
+            Part::Claim("repository_id"),
+            Part::Text(":ref:"),
+            Part::Claim("ref"),
+        ],
+        IMMUTABLE,
+    )
+    .when(|asked| asked.pins("repository_id"))],
+];

@@ -6,8 +6,8 @@
 
 use super::pin::names_in_subject;
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Pin, Pins, Preset, Reading,
-    Requirement, Shape, minutes,
+    Asked, BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Part, Pin, Pins, Preset,
+    Reading, Requirement, Shape, SubjectTemplate, minutes,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -38,6 +38,7 @@ pub(super) const PRESET: Preset = Preset {
     ],
     denials: DENIALS,
     shared_audiences: &["https://github.com/", "sigstore"],
+    subjects: SUBJECTS,
     ..BASE
 };
 
@@ -204,3 +205,99 @@ const KNOWN_EVENTS: &[&str] = &[
     "workflow_dispatch",
     "workflow_run",
 ];
+
+/// Names can be taken by others, ids can't. One of these says whose job it is, beside a subject of
+/// the other form.
+const BY_NAME: &[&[&str]] = &[&["repository"]];
+const BY_ID: &[&[&str]] = &[&["repository_id"], &["repository_owner_id", "repository"]];
+
+/// With names alone, and with the ids behind them, as GitHub writes those of repositories that were
+/// made, renamed or moved since 2026-07-15, and no server of one's own. A job of an environment has
+/// that in the place of its ref, one of a pull request neither.
+const SUBJECTS: &[&[SubjectTemplate]] = &[
+    &[
+        SubjectTemplate::of(
+            &[
+                Part::Text("repo:"),
+                Part::Claim("repository"),
+                Part::Text(":environment:"),
+                Part::Escaped("environment"),
+            ],
+            BY_NAME,
+        )
+        .when(|asked| asked.pins("environment")),
+        SubjectTemplate::of(
+            &[
+                Part::Text("repo:"),
+                Part::Claim("repository"),
+                Part::Text(":ref:"),
+                Part::Claim("ref"),
+            ],
+            BY_NAME,
+        )
+        .when(|asked| !asked.names_only("event_name", OF_PULL_REQUESTS)),
+    ],
+    &[
+        SubjectTemplate::of(
+            &[
+                Part::Text("repo:"),
+                Part::Owner("repository"),
+                Part::Text("@"),
+                Part::Claim("repository_owner_id"),
+                Part::Text("/"),
+                Part::Name("repository"),
+                Part::Text("@"),
+                Part::Claim("repository_id"),
+                Part::Text(":environment:"),
+                Part::Escaped("environment"),
+            ],
+            BY_ID,
+        )
+        .when(|asked| asked.pins("environment") && has_ids(asked)),
+        SubjectTemplate::of(
+            &[
+                Part::Text("repo:"),
+                Part::Owner("repository"),
+                Part::Text("@"),
+                Part::Claim("repository_owner_id"),
+                Part::Text("/"),
+                Part::Name("repository"),
+                Part::Text("@"),
+                Part::Claim("repository_id"),
+                Part::Text(":ref:"),
+                Part::Claim("ref"),
+            ],
+            BY_ID,
+        )
+        .when(|asked| !asked.names_only("event_name", OF_PULL_REQUESTS) && has_ids(asked)),
+    ],
+    &[SubjectTemplate::of(
+        &[Part::Text("repo:"), Part::Claim("repository"), Part::Text(":pull_request")],
+        BY_NAME,
+    )
+    .when(is_of_pull_requests)],
+    &[SubjectTemplate::of(
+        &[
+            Part::Text("repo:"),
+            Part::Owner("repository"),
+            Part::Text("@"),
+            Part::Claim("repository_owner_id"),
+            Part::Text("/"),
+            Part::Name("repository"),
+            Part::Text("@"),
+            Part::Claim("repository_id"),
+            Part::Text(":pull_request"),
+        ],
+        BY_ID,
+    )
+    .when(|asked| is_of_pull_requests(asked) && has_ids(asked))],
+];
+
+/// Not of a server of one's own.
+fn has_ids(asked: &Asked<'_>) -> bool {
+    !asked.issuer().ends_with("/_services/token")
+}
+
+fn is_of_pull_requests(asked: &Asked<'_>) -> bool {
+    asked.names_any("event_name", OF_PULL_REQUESTS) && !asked.pins("environment")
+}

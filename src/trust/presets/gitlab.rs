@@ -8,8 +8,8 @@
 use super::issuers::ANY;
 use super::pin::names_in_subject;
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Pin, Pins, Preset, Reading,
-    Requirement, Shape, hours,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Part, Pin, Pins, Preset, Reading,
+    Requirement, Shape, SubjectTemplate, hours,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -33,6 +33,7 @@ pub(super) const PRESET: Preset = Preset {
     ],
     denials: DENIALS,
     shared_audiences: &["https://gitlab.com", "sigstore"],
+    subjects: SUBJECTS,
     ..BASE
 };
 
@@ -161,3 +162,29 @@ const KNOWN_SOURCES: &[&str] = &[
     "web",
     "webide",
 ];
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[
+    SubjectTemplate::of(
+        &[
+            Part::Text("project_path:"),
+            Part::Claim("project_path"),
+            Part::Text(":ref_type:"),
+            Part::RefType("ref_path"),
+            Part::Text(":ref:"),
+            Part::RefName("ref_path"),
+        ],
+        &[&["project_path"]],
+    )
+    .when(|asked| asked.pins("ref_path")),
+    SubjectTemplate::of(
+        &[
+            Part::Text("project_path:"),
+            Part::Claim("project_path"),
+            Part::Text(":ref_type:"),
+            Part::Claim("ref_type"),
+            Part::Text(":ref:"),
+            Part::Claim("ref"),
+        ],
+        &[&["project_path"]],
+    ),
+]];

@@ -4,7 +4,9 @@
 //! share, the account is pinned as well.
 
 use super::issuers::ANY;
-use super::{BASE, Basis, Claim, Field, IssuerUrls, Pin, Pins, Preset, Shape};
+use super::{
+    BASE, Basis, Claim, Field, IssuerUrls, Part, Pin, Pins, Preset, Shape, SubjectTemplate,
+};
 
 pub(super) const PRESET: Preset = Preset {
     name: "harness",
@@ -56,5 +58,18 @@ pub(super) const PRESET: Preset = Preset {
         )],
         basis: Basis::Ids,
     }],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("account/"),
+        Part::Claim("account_id"),
+        Part::Text(":org/"),
+        Part::Claim("organization_id"),
+        Part::Text(":project/"),
+        Part::Claim("project_id"),
+    ],
+    &[&["account_id", "project_id"]],
+)]];

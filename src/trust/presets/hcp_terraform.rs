@@ -4,8 +4,8 @@
 //! also the speculative one of a pull request: without `run_phase` a rule is for applies.
 
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Pin, Pins, Preset, Requirement, Shape,
-    hours,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Part, Pin, Pins, Preset, Requirement,
+    Shape, SubjectTemplate, hours,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -78,5 +78,20 @@ pub(super) const PRESET: Preset = Preset {
         "a plan may be of a pull request that nobody has seen",
     )],
     shared_audiences: &["aws.workload.identity", "api://AzureADTokenExchange"],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("organization:"),
+        Part::Claim("terraform_organization_name"),
+        Part::Text(":project:"),
+        Part::Claim("terraform_project_name"),
+        Part::Text(":workspace:"),
+        Part::Claim("terraform_workspace_name"),
+        Part::Text(":run_phase:"),
+        Part::Claim("terraform_run_phase"),
+    ],
+    &[&["terraform_organization_name", "terraform_workspace_name"]],
+)]];

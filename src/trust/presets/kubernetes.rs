@@ -5,8 +5,8 @@
 
 use super::issuers::ANY;
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Pin, Pins, Preset, Requirement,
-    Shape, hours,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Kind, Lift, Part, Pin, Pins, Preset,
+    Requirement, Shape, SubjectTemplate, hours,
 };
 use crate::identity::Algorithm;
 
@@ -91,6 +91,7 @@ pub(super) const PRESET: Preset = Preset {
         "api://AzureADTokenExchange",
         "sts.amazonaws.com",
     ],
+    subjects: SUBJECTS,
     ..BASE
 };
 
@@ -109,3 +110,13 @@ fn is_subject(value: &str) -> bool {
     });
     is_named || value.is_empty()
 }
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("system:serviceaccount:"),
+        Part::Claim(NAMESPACE),
+        Part::Text(":"),
+        Part::Claim(ACCOUNT),
+    ],
+    &[&[NAMESPACE, ACCOUNT]],
+)]];

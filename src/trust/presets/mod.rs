@@ -35,6 +35,7 @@ mod semaphore;
 mod spacelift;
 mod spiffe;
 mod teamcity;
+mod template;
 mod vercel;
 
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub use denial::{Denial, Lift, Requirement, When};
 pub use field::{Field, Form, Reading};
 pub use issuers::{IssuerUrls, Shape, Tenancy};
 pub use pin::{Basis, Pin, Pins};
+pub use template::{Asked, Part, SubjectTemplate};
 
 use crate::identity::{Algorithm, TokenKind};
 
@@ -79,6 +81,9 @@ pub struct Preset {
     pub denials: &'static [Denial],
     /// Claims that no condition may be on, unless the rule says so.
     pub refused_claims: &'static [RefusedClaim],
+    /// What its subjects look like: of each list the first form that fits. Empty if that is anybody's
+    /// to choose, or if rules are on `sub` itself.
+    pub subjects: &'static [&'static [SubjectTemplate]],
     /// Why an audience may not be a rule's, given the issuer's URL; `None` if it may.
     pub audience_fault: fn(audience: &str, issuer: &str) -> Option<&'static str>,
     /// Audiences that many relying parties share, or that a job gets without asking: the beginning
@@ -112,6 +117,7 @@ const BASE: Preset = Preset {
     pins: &[],
     denials: &[],
     refused_claims: &[],
+    subjects: &[],
     audience_fault: |_, _| None,
     shared_audiences: &[],
 };
@@ -169,6 +175,11 @@ impl Preset {
     pub fn field(&self, name: &str) -> Option<Field> {
         let declared = self.fields.iter().find(|field| field.name == name).copied();
         declared.or_else(|| self.pinned_claim(name).map(Field::of_claim))
+    }
+
+    /// The field that is a condition on a claim, and nothing else.
+    pub fn field_of(&self, claim: &str) -> Option<Field> {
+        self.fields.iter().find(|field| field.claim == claim && field.with.is_empty()).copied()
     }
 
     /// True if this names a field, and no claim that the provider's tokens have.

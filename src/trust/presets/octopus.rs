@@ -5,7 +5,9 @@
 //! the part of `sub` is taken by its name. Values are slugs, which can be edited.
 
 use super::issuers::ANY;
-use super::{BASE, Basis, Claim, Field, IssuerUrls, Pin, Pins, Preset, Reading, Shape};
+use super::{
+    BASE, Basis, Claim, Field, IssuerUrls, Part, Pin, Pins, Preset, Reading, Shape, SubjectTemplate,
+};
 
 const SPACE: &str = "https://octopus.com/claims/space";
 const PROJECT: &str = "https://octopus.com/claims/project";
@@ -62,5 +64,51 @@ pub(super) const PRESET: Preset = Preset {
         },
     ],
     shared_audiences: &["api://default", "api://AzureADTokenExchange", "sts.amazonaws.com"],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+/// Between project and environment a tenant may stand.
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[
+    SubjectTemplate::of(
+        &[
+            Part::Text("space:"),
+            Part::Claim(SPACE),
+            Part::Text(":project:"),
+            Part::Claim(PROJECT),
+            Part::Text(":runbook:"),
+            Part::Claim(RUNBOOK),
+            Part::Text(":"),
+            Part::Any,
+        ],
+        &[&[SPACE, PROJECT]],
+    )
+    .when(|asked| asked.pins(RUNBOOK)),
+    SubjectTemplate::of(
+        &[
+            Part::Text("space:"),
+            Part::Claim(SPACE),
+            Part::Text(":project:"),
+            Part::Claim(PROJECT),
+            Part::Text(":tenant:"),
+            Part::Claim(TENANT),
+            Part::Text(":environment:"),
+            Part::Claim(ENVIRONMENT),
+        ],
+        &[&[SPACE, PROJECT]],
+    )
+    .when(|asked| asked.pins(TENANT)),
+    SubjectTemplate::of(
+        &[
+            Part::Text("space:"),
+            Part::Claim(SPACE),
+            Part::Text(":project:"),
+            Part::Claim(PROJECT),
+            Part::Text(":"),
+            Part::Any,
+            Part::Text("environment:"),
+            Part::Claim(ENVIRONMENT),
+        ],
+        &[&[SPACE, PROJECT]],
+    ),
+]];

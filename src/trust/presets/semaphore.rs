@@ -5,8 +5,8 @@
 //! leave claims out; a rule does not match without those that it asks for.
 
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Pin, Pins, Preset, Requirement, Shape,
-    hours, minutes,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Part, Pin, Pins, Preset, Requirement,
+    Shape, SubjectTemplate, hours, minutes,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -84,5 +84,22 @@ pub(super) const PRESET: Preset = Preset {
             "a pull request runs what its author wrote",
         ),
     ],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("org:"),
+        Part::Claim("org"),
+        Part::Text(":project:"),
+        Part::Claim("prj_id"),
+        Part::Text(":repo:"),
+        Part::Claim("repo"),
+        Part::Text(":ref_type:"),
+        Part::Claim("ref_type"),
+        Part::Text(":ref:"),
+        Part::Claim("ref"),
+    ],
+    &[&["prj_id"]],
+)]];

@@ -4,7 +4,8 @@
 //! word. Ids of old spaces are slugs that a sibling may share; their path is theirs alone.
 
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Pin, Pins, Preset, Requirement, Shape,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Part, Pin, Pins, Preset, Requirement,
+    Shape, SubjectTemplate,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -58,6 +59,7 @@ pub(super) const PRESET: Preset = Preset {
             "a proposed run is of a pull request that nobody has seen",
         ),
     ],
+    subjects: SUBJECTS,
     ..BASE
 };
 
@@ -65,3 +67,19 @@ const CALLER: Pin = Pin::exact("callerId", "stack", "the id in the address of th
 const SPACE: Pin = Pin::exact("spaceId", "space", "the id that the page of the space shows");
 const SPACE_PATH: Pin =
     Pin::exact("spacePath", "space_path", "the path from the root, such as /root/prod");
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("space:"),
+        Part::Claim("spaceId"),
+        Part::Text(":"),
+        Part::Claim("callerType"),
+        Part::Text(":"),
+        Part::Claim("callerId"),
+        Part::Text(":run_type:"),
+        Part::Claim("runType"),
+        Part::Text(":scope:"),
+        Part::Claim("scope"),
+    ],
+    &[&["callerId"]],
+)]];

@@ -5,8 +5,8 @@
 
 use super::issuers::ANY;
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Pin, Pins, Preset, Requirement, Shape,
-    hours,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Part, Pin, Pins, Preset, Requirement,
+    Shape, SubjectTemplate, hours,
 };
 use crate::identity::Algorithm;
 
@@ -74,5 +74,17 @@ pub(super) const PRESET: Preset = Preset {
         Lift::Switch("pull_requests", true),
         "a pull request runs what its author wrote",
     )],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+/// What stands behind the build configuration, the connection in TeamCity says.
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("project:"),
+        Part::Claim("project_internal_id"),
+        Part::Text(":build_type:"),
+        Part::Claim("build_type_internal_id"),
+    ],
+    &[&["project_internal_id", "build_type_internal_id"]],
+)]];

@@ -3,8 +3,8 @@
 //! Names in claims follow renames; ids stay. A preview is built of any branch that somebody pushed.
 
 use super::{
-    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Pin, Pins, Preset, Requirement, Shape,
-    hours,
+    BASE, Basis, Claim, Denial, Field, IssuerUrls, Lift, Part, Pin, Pins, Preset, Requirement,
+    Shape, SubjectTemplate, hours,
 };
 
 pub(super) const PRESET: Preset = Preset {
@@ -55,5 +55,18 @@ pub(super) const PRESET: Preset = Preset {
         "a preview is built of any branch that somebody pushed",
     )],
     shared_audiences: &["https://vercel.com/"],
+    subjects: SUBJECTS,
     ..BASE
 };
+
+const SUBJECTS: &[&[SubjectTemplate]] = &[&[SubjectTemplate::of(
+    &[
+        Part::Text("owner:"),
+        Part::Claim("owner"),
+        Part::Text(":project:"),
+        Part::Claim("project"),
+        Part::Text(":environment:"),
+        Part::Claim("environment"),
+    ],
+    &[&["owner", "project"]],
+)]];

@@ -51,6 +51,6 @@ pub use gate::Gate;
 pub use issuer::{Issuer, IssuerBuilder, IssuerEndpoint};
 pub use keys::{Algorithm, SigningKey};
 pub use octopus::{
-    ErrorStyle, ExpiresIn, Knobs, Octopus, OctopusBuilder, RateLimit, Recorded, ServiceAccount,
-    TokenEndpoint,
+    ErrorStyle, ExpiresIn, FailedWrite, Knobs, Octopus, OctopusBuilder, RateLimit, Recorded,
+    ServiceAccount, TokenEndpoint, User, UserKind,
 };

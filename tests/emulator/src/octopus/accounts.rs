@@ -1,8 +1,9 @@
-//! Service accounts, their OIDC identities and their credentials.
+//! Users and service accounts, their OIDC identities, their teams and their credentials.
 
 use std::collections::HashMap;
 
 use aws_lc_rs::rand::{self, SystemRandom};
+use serde_json::Value;
 
 use crate::body::sha256_hex;
 
@@ -27,22 +28,85 @@ pub(super) struct Identity {
     pub(super) audience: Option<String>,
 }
 
+/// What a user is. Octopus decides it when the user is made, and never again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserKind {
+    /// A person.
+    Ordinary,
+    /// A service account.
+    Standard,
+    /// A service account of an AI agent.
+    Agent,
+}
+
+/// A user, as its owner sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct User {
+    /// `Users-21`
+    pub user_id: String,
+    /// The GUID of a service account.
+    pub external_id: String,
+    /// The name to log in with.
+    pub username: String,
+    /// The name to show.
+    pub display_name: String,
+    /// Whether it may log in.
+    pub is_active: bool,
+    /// What it is.
+    pub kind: UserKind,
+    /// External logins, as Octopus writes them.
+    pub logins: Vec<Value>,
+    /// Issuer, subject and custom audience of each OIDC identity, with its name in front.
+    pub identities: Vec<[String; 4]>,
+    /// Purposes of its API keys that live.
+    pub key_purposes: Vec<String>,
+}
+
+/// An API key. Octopus shows the key itself once.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    pub(super) id: String,
+    pub(super) text: String,
+    pub(super) purpose: String,
+    pub(super) actor: String,
+    pub(super) created: u64,
+    pub(super) expires: Option<u64>,
+}
+
 /// One account with all that belongs to it.
 #[derive(Clone, Debug)]
 pub(super) struct Account {
     pub(super) public: ServiceAccount,
+    pub(super) kind: UserKind,
+    pub(super) display_name: String,
+    pub(super) email: Option<String>,
+    pub(super) is_active: bool,
+    pub(super) is_administrator: bool,
+    pub(super) logins: Vec<Value>,
     pub(super) identities: Vec<Identity>,
+    pub(super) keys: Vec<Key>,
 }
 
-/// All accounts and live credentials.
+/// All accounts, teams and live credentials.
 #[derive(Default)]
 pub(super) struct Accounts {
-    all: Vec<Account>,
+    pub(super) all: Vec<Account>,
+    pub(super) teams: Vec<Team>,
     identities_made: usize,
-    api_keys: HashMap<String, ServiceAccount>,
+    keys_made: usize,
     revoked_keys: Vec<String>,
     access_tokens: HashMap<String, Issued>,
     issued_tokens: Vec<String>,
+}
+
+/// A team, by which permissions are given.
+#[derive(Clone, Debug)]
+pub(super) struct Team {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) members: Vec<String>,
+    /// What a client must hand back as it came.
+    pub(super) description: String,
 }
 
 struct Issued {
@@ -51,7 +115,7 @@ struct Issued {
 }
 
 impl Accounts {
-    pub(super) fn add(&mut self, name: &str) -> ServiceAccount {
+    pub(super) fn add(&mut self, name: &str, kind: UserKind) -> ServiceAccount {
         let number = self.all.len() + 21;
         let digest = sha256_hex(format!("{name}/{number}").as_bytes());
         let account = ServiceAccount {
@@ -59,8 +123,29 @@ impl Accounts {
             user_id: format!("Users-{number}"),
             name: name.to_owned(),
         };
-        self.all.push(Account { public: account.clone(), identities: Vec::new() });
+        self.all.push(Account {
+            public: account.clone(),
+            kind,
+            display_name: name.to_owned(),
+            email: None,
+            is_active: true,
+            is_administrator: false,
+            logins: Vec::new(),
+            identities: Vec::new(),
+            keys: Vec::new(),
+        });
         account
+    }
+
+    pub(super) fn add_team(&mut self, name: &str) -> String {
+        let id = format!("Teams-{}", self.teams.len() + 41);
+        self.teams.push(Team {
+            id: id.clone(),
+            name: name.to_owned(),
+            members: Vec::new(),
+            description: format!("The team {name}"),
+        });
+        id
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<&Account> {
@@ -90,20 +175,37 @@ impl Accounts {
         Some(id)
     }
 
-    pub(super) fn add_api_key(&mut self, account: &ServiceAccount) -> String {
-        let key = new_api_key();
-        self.api_keys.insert(key.clone(), account.clone());
-        key
+    /// A new key of the account, with the id and the text that it is given here.
+    pub(super) fn keep_key(&mut self, user_id: &str, key: Key) -> Option<Key> {
+        self.keys_made += 1;
+        let key = Key { id: format!("apikeys-{}", self.keys_made), text: new_api_key(), ..key };
+        self.by_user_id(user_id)?.keys.push(key.clone());
+        Some(key)
+    }
+
+    pub(super) fn add_api_key(&mut self, account: &ServiceAccount, created: u64) -> String {
+        let key = Key {
+            id: String::new(),
+            text: String::new(),
+            purpose: "by the test".to_owned(),
+            actor: "User".to_owned(),
+            created,
+            expires: None,
+        };
+        self.keep_key(&account.user_id, key).map(|key| key.text).unwrap_or_default()
     }
 
     pub(super) fn revoke_api_key(&mut self, key: &str) {
-        self.api_keys.remove(key);
+        for account in &mut self.all {
+            account.keys.retain(|held| held.text != key);
+        }
         self.revoked_keys.push(key.to_owned());
     }
 
     /// Whether the key is or was one of this server.
     pub(super) fn knows_api_key(&self, key: &str) -> bool {
-        self.api_keys.contains_key(key) || self.revoked_keys.iter().any(|known| known == key)
+        let mut keys = self.all.iter().flat_map(|account| &account.keys);
+        keys.any(|held| held.text == key) || self.revoked_keys.iter().any(|known| known == key)
     }
 
     pub(super) fn keep_token(&mut self, token: &str, account: &ServiceAccount, expires_at: u64) {
@@ -125,8 +227,32 @@ impl Accounts {
         (now < issued.expires_at).then_some(&issued.account)
     }
 
-    pub(super) fn by_api_key(&self, key: &str) -> Option<&ServiceAccount> {
-        self.api_keys.get(key)
+    pub(super) fn by_api_key(&self, key: &str, now: u64) -> Option<&ServiceAccount> {
+        let is_it = |held: &Key| held.text == key && held.expires.is_none_or(|end| now < end);
+        let account =
+            self.all.iter().find(|account| account.is_active && account.keys.iter().any(is_it))?;
+        Some(&account.public)
+    }
+}
+
+impl Account {
+    /// As its owner sees it.
+    pub(super) fn shown(&self) -> User {
+        let identity = |it: &Identity| {
+            let audience = it.audience.clone().unwrap_or_default();
+            [it.name.clone(), it.issuer.clone(), it.subject.clone(), audience]
+        };
+        User {
+            user_id: self.public.user_id.clone(),
+            external_id: self.public.id.clone(),
+            username: self.public.name.clone(),
+            display_name: self.display_name.clone(),
+            is_active: self.is_active,
+            kind: self.kind,
+            logins: self.logins.clone(),
+            identities: self.identities.iter().map(identity).collect(),
+            key_purposes: self.keys.iter().map(|key| key.purpose.clone()).collect(),
+        }
     }
 }
 
@@ -226,13 +352,13 @@ mod tests {
     fn ids_have_the_shapes_of_octopus() {
         let mut accounts = Accounts::default();
 
-        let account = accounts.add("deployer");
-        let key = accounts.add_api_key(&account);
+        let account = accounts.add("deployer", UserKind::Standard);
+        let key = accounts.add_api_key(&account, 0);
 
         assert_eq!(account.user_id, "Users-21");
         assert_eq!(account.id.len(), 36);
         assert_eq!(key.len(), 36);
         assert!(key.starts_with("API-"));
-        assert_ne!(accounts.add("deployer").id, account.id);
+        assert_ne!(accounts.add("deployer", UserKind::Standard).id, account.id);
     }
 }

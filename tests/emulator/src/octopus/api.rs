@@ -3,7 +3,6 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::accounts::ServiceAccount;
 use super::credentials::query_pairs;
 use super::releases;
 use super::routes::{Admitted, Payload};
@@ -58,11 +57,9 @@ impl Shared {
             }
             (Method::GET, ["events"]) => collection(&[]),
             (Method::GET, ["odd-headers"]) => odd_headers(),
-            (method, ["serviceaccounts", user, "oidcidentities", rest @ ..]) => {
-                self.identities(&method, user, rest, &body)
-            }
-            (method, ["users", user, "apikeys", rest @ ..]) => {
-                self.api_keys(&method, user, rest, &body)
+            (Method::GET, ["authentication"]) => self.authentication(),
+            (_, ["users" | "teams" | "serviceaccounts", ..]) => {
+                self.administration(&request, &segments, &body)
             }
             (method, _) => answer::json_reply(
                 200,
@@ -72,20 +69,11 @@ impl Shared {
     }
 
     fn me(&self, request: &Admitted) -> Reply {
-        let Some(ServiceAccount { id, user_id, name }) = &request.account else {
-            return super::routes::unauthorized();
-        };
-        let me = json!({
-            "Id": user_id,
-            "ExternalId": id,
-            "Username": name,
-            "DisplayName": name,
-            "IsActive": true,
-            "IsService": true,
-            "ServiceAccountType": "Standard",
-            "Links": {"Self": format!("{}/api/users/{user_id}", self.virtual_directory)},
-        });
-        answer::json_reply(200, &me)
+        let asking = request.account.as_ref().map(|account| account.user_id.clone());
+        match asking.as_deref().and_then(|user| self.user_resource(user)) {
+            Some(me) => answer::json_reply(200, &me),
+            None => super::routes::unauthorized(),
+        }
     }
 }
 

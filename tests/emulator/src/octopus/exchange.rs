@@ -57,7 +57,8 @@ impl Shared {
             .by_id(&demand.audience)
             .filter(|account| {
                 let id = &account.public.id;
-                account.identities.iter().any(|identity| identity.matches(&claims, id))
+                account.is_active
+                    && account.identities.iter().any(|identity| identity.matches(&claims, id))
             })
             .map(|account| account.public.clone())
             .ok_or_else(|| {

@@ -39,6 +39,19 @@ pub struct Knobs {
     pub close_after: Option<usize>,
     /// The node is draining: ping and health answer 418.
     pub draining: bool,
+    /// Only administrators may read and change users, teams, identities and keys.
+    pub is_guarded: bool,
+    /// The change with this number, counted since the start, fails.
+    pub fail_write: Option<(usize, FailedWrite)>,
+}
+
+/// How a change fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailedWrite {
+    /// Nothing is changed.
+    Before,
+    /// It is changed, and its answer is lost.
+    After,
 }
 
 /// `expires_in` on the wire, in seconds.

@@ -5,7 +5,7 @@
 //! behaviour of a sick or unusual server is set with [`Knobs`].
 
 mod accounts;
-mod admin;
+mod administration;
 mod api;
 mod builder;
 mod complaints;
@@ -32,9 +32,9 @@ use crate::keys::SigningKey;
 use crate::server::Server;
 use shared::{Held, Shared, Trusted};
 
-pub use accounts::ServiceAccount;
+pub use accounts::{ServiceAccount, User, UserKind};
 pub use builder::OctopusBuilder;
-pub use knobs::{ErrorStyle, ExpiresIn, Knobs, RateLimit, TokenEndpoint};
+pub use knobs::{ErrorStyle, ExpiresIn, FailedWrite, Knobs, RateLimit, TokenEndpoint};
 pub use record::Recorded;
 
 /// A pretend Octopus Server. It stops when dropped, and panics then if it has complaints.
@@ -88,7 +88,7 @@ impl Octopus {
 
     /// A new service account without identities.
     pub fn add_service_account(&self, name: &str) -> ServiceAccount {
-        self.shared.accounts().add(name)
+        self.shared.accounts().add(name, UserKind::Standard)
     }
 
     /// Lets tokens of this issuer and subject act as the account. The issuer is exact, the subject
@@ -115,7 +115,61 @@ impl Octopus {
 
     /// A new API key of the account.
     pub fn add_api_key(&self, account: &ServiceAccount) -> String {
-        self.shared.accounts().add_api_key(account)
+        let now = self.shared.clock.now_unix();
+        self.shared.accounts().add_api_key(account, now)
+    }
+
+    /// A user of this kind.
+    pub fn add_user(&self, username: &str, kind: UserKind) -> ServiceAccount {
+        self.shared.accounts().add(username, kind)
+    }
+
+    /// A person who may administer users and teams, with an API key. From now on nobody else may.
+    pub fn add_administrator(&self, username: &str) -> String {
+        self.set(|knobs| knobs.is_guarded = true);
+        let account = self.add_user(username, UserKind::Ordinary);
+        if let Some(account) = self.shared.accounts().by_user_id(&account.user_id) {
+            account.is_administrator = true;
+        }
+        self.add_api_key(&account)
+    }
+
+    /// A team without members; its id.
+    pub fn add_team(&self, name: &str) -> String {
+        self.shared.accounts().add_team(name)
+    }
+
+    /// The user ids of a team's members.
+    pub fn members(&self, team: &str) -> Vec<String> {
+        let accounts = self.shared.accounts();
+        let team = accounts.teams.iter().find(|found| found.name == team || found.id == team);
+        team.map(|team| team.members.clone()).unwrap_or_default()
+    }
+
+    /// A user by its name.
+    pub fn user(&self, username: &str) -> Option<User> {
+        let accounts = self.shared.accounts();
+        let found = accounts.all.iter().find(|account| account.public.name == username);
+        found.map(accounts::Account::shown)
+    }
+
+    /// Lets a user log in, or not.
+    pub fn set_active(&self, username: &str, is_active: bool) {
+        let mut accounts = self.shared.accounts();
+        for account in accounts.all.iter_mut().filter(|it| it.public.name == username) {
+            account.is_active = is_active;
+        }
+    }
+
+    /// How many requests that change users, teams, identities or keys were let through.
+    pub fn writes(&self) -> usize {
+        self.shared.writes()
+    }
+
+    /// Spoils the `number`th of these from now on, counted from 1.
+    pub fn fail_write(&self, number: usize, how: FailedWrite) {
+        let number = self.shared.writes() + number;
+        self.set(|knobs| knobs.fail_write = Some((number, how)));
     }
 
     /// The key gets 401 from now on.

@@ -35,6 +35,7 @@ pub(super) struct Shared {
     gates: Mutex<Vec<(Held, Barrier)>>,
     exchanges: AtomicUsize,
     successful_exchanges: AtomicUsize,
+    writes: AtomicUsize,
 }
 
 /// How the keys of a trusted issuer are known.
@@ -75,6 +76,7 @@ impl Shared {
             gates: Mutex::default(),
             exchanges: AtomicUsize::new(0),
             successful_exchanges: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
         }
     }
 
@@ -136,6 +138,15 @@ impl Shared {
         self.successful_exchanges.load(Ordering::SeqCst)
     }
 
+    /// Counts; gives the number of this change.
+    pub(super) fn count_write(&self) -> usize {
+        self.writes.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub(super) fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
+    }
+
     pub(super) fn complain(&self, sentence: String) {
         lock(&self.complaints).push(sentence);
     }
@@ -163,7 +174,7 @@ impl Shared {
         let account = match carriers.as_slice() {
             [Carrier::Bearer(token)] => accounts.by_token(token, self.clock.now_unix()),
             [Carrier::ApiKeyHeader(key) | Carrier::NuGetHeader(key) | Carrier::Query(key)] => {
-                accounts.by_api_key(key)
+                accounts.by_api_key(key, self.clock.now_unix())
             }
             _ => None,
         };

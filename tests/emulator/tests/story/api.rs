@@ -285,7 +285,12 @@ async fn identities_and_keys_are_managed_over_http() {
         format!("{method} {path} HTTP/1.1\r\nAuthorization: Bearer {token}")
     };
 
-    let body = json!({"Name": "n", "Issuer": world.issuer.url(), "Subject": "new"}).to_string();
+    let user = &world.account.user_id;
+    let issuer = world.issuer.url();
+    let body = json!({
+        "ServiceAccountId": user, "Name": "n", "Issuer": issuer, "Subject": "new"
+    });
+    let body = body.to_string();
     let made = world.send(&call("POST", format!("{base}/create/v1")), body.as_bytes()).await;
     let id = made.json()["Id"].as_str().unwrap().to_owned();
     let list = world.get(&format!("{base}/v1"), &token).await.json();
@@ -296,7 +301,8 @@ async fn identities_and_keys_are_managed_over_http() {
     assert_eq!(world.get(&format!("{base}/{id}/v1"), &token).await.status, 404);
 
     let keys = format!("/api/users/{}/apikeys", world.account.user_id);
-    let key = world.send(&call("POST", keys), b"{}").await.json();
+    let body = json!({"UserId": user, "Purpose": "test"}).to_string();
+    let key = world.send(&call("POST", keys), body.as_bytes()).await.json();
     let head = format!(
         "GET /api/users/me HTTP/1.1\r\nX-Octopus-ApiKey: {}",
         key["ApiKey"].as_str().unwrap()

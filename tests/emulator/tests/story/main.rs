@@ -7,6 +7,7 @@
     reason = "test helpers outside of test functions may fail the test, too"
 )]
 
+mod administration;
 mod api;
 mod doors;
 mod exchange;
