@@ -359,6 +359,8 @@ fn retry_pause(failures: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::ManualClock;
+    use crate::telemetry::Labels;
 
     #[test]
     fn pauses_double_up_to_the_bound() {
@@ -366,5 +368,30 @@ mod tests {
 
         assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
         assert_eq!(retry_pause(u32::MAX), limits::JWKS_RETRY_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_are_read_again_every_15_minutes_though_nobody_asks() {
+        let file = std::env::temp_dir().join(format!("octobroker-fresh-{}", std::process::id()));
+        let key =
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        std::fs::write(&file, format!("{{\"keys\":[{key}]}}")).unwrap();
+        let issuer = Issuer { key_source: KeySource::File(file.clone()), ..Issuer::for_tests() };
+        let metrics = Arc::new(Metrics::new(&Labels::default()).unwrap());
+        let store = KeyStore::new(&issuer, Arc::new(ManualClock::at(0)), metrics);
+        store.fetch_first().await;
+        store.keep_fresh();
+        for keys in 2..5 {
+            std::fs::write(&file, format!("{{\"keys\":[{}]}}", vec![key; keys].join(","))).unwrap();
+
+            tokio::time::sleep(limits::JWKS_REFRESH / 2).await;
+            assert_eq!(store.status().keys, keys - 1);
+            tokio::time::sleep(limits::JWKS_REFRESH / 2).await;
+            while store.status().keys < keys {
+                // A file is read on a thread of its own, which takes no time of this clock.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        std::fs::remove_file(&file).unwrap();
     }
 }
