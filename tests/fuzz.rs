@@ -21,6 +21,7 @@ use std::path::Path;
 use octobroker::identity::{IdToken, KeySet};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use proptest::{option, sample::select};
 
 type Judge = fn(&[u8]);
@@ -97,7 +98,15 @@ fn a_judge_can_say_no_and_the_good_seeds_are_good() {
     assert!(octobroker::config::parse(&config, path, &|_| None).is_ok());
 }
 
+/// The same chance with each run, as everywhere here.
+fn always_the_same() -> ProptestConfig {
+    let rng_seed = RngSeed::Fixed(1_795_000_000);
+    ProptestConfig { cases: 512, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
+    #![proptest_config(always_the_same())]
+
     /// Damage seldom makes escapes: here are nothing but those, and what they stand for.
     #[test]
     fn made_up_paths_are_judged_right(
