@@ -1,4 +1,4 @@
-//! The operator's door: `/livez`, `/readyz`, `/metrics`, `/status`, `/decisions/{request id}`, on a
+//! The operator's door: `/`, `/livez`, `/readyz`, `/metrics`, `/status`, `/decisions/{request id}`, on a
 //! listener of its own.
 //!
 //! In: a request from a scraper, a kubelet or a person. Out: state, and nothing but state: no
@@ -7,9 +7,11 @@
 
 mod browser;
 mod decision;
+mod page;
 mod status;
 
 use std::convert::Infallible;
+use std::fmt::Write;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +25,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -33,7 +34,8 @@ use crate::clock::Clock;
 use crate::limits;
 use crate::readiness::Readiness;
 use crate::tasks;
-use crate::telemetry::{Decisions, Metrics};
+use crate::telemetry::{Decisions, Metrics, is_hostile};
+use status::Status;
 
 /// A bound admin listener.
 #[derive(Debug)]
@@ -92,7 +94,7 @@ impl Admin {
 }
 
 /// What there is, for whoever asks for something else.
-const PAGES: &str = "/livez /readyz /metrics /status /decisions/{request id}\n";
+const PAGES: &str = "/ /livez /readyz /metrics /status /decisions/{request id}\n";
 
 async fn serve(stream: TcpStream, desk: &Desk) {
     let is_local = stream.local_addr().is_ok_and(|address| address.ip().is_loopback());
@@ -120,6 +122,10 @@ impl Desk {
             return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
         }
         let answer = match request.uri().path() {
+            "/" => {
+                let mode = page::Mode::of(request.uri().query());
+                page::answer(&Status::of(self, &self.running.load()), mode)
+            }
             "/livez" => text(StatusCode::OK, "ok\n"),
             "/readyz" => self.readiness(),
             "/metrics" => self.metrics(),
@@ -152,17 +158,23 @@ impl Desk {
     }
 
     fn status(&self) -> Response<Full<Bytes>> {
-        let running = self.running.load_full();
-        let status = status::Status::of(self, &running);
-        let document = serde_json::to_string_pretty(&status);
-        let document =
-            document.unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());
-        document_answer(StatusCode::OK, &document)
+        document_answer(StatusCode::OK, &Status::of(self, &self.running.load()).document())
     }
 }
 
+/// JSON in which no character steers the terminal of who reads it there. Outside of strings JSON has
+/// none but line feeds, and there a string has none.
 fn document_answer(status: StatusCode, document: &str) -> Response<Full<Bytes>> {
-    let mut answer = text(status, document);
+    let mut steerless = String::with_capacity(document.len());
+    for character in document.chars() {
+        if character != '\n' && is_hostile(character) {
+            // All of them are in the basic plane: one escape, no surrogates.
+            let _ = write!(steerless, "\\u{:04x}", u32::from(character));
+        } else {
+            steerless.push(character);
+        }
+    }
+    let mut answer = text(status, &steerless);
     let kind = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     answer

@@ -81,6 +81,13 @@ impl AmbientIdentity {
         &self.keeper.wanted.audience
     }
 
+    /// The token at hand, live or not, and why the last fetch gave nothing, if it did. Fetches
+    /// nothing.
+    pub fn state(&self) -> (Option<Arc<OwnToken>>, Option<AmbientError>) {
+        let state = self.keeper.lock();
+        (state.held.clone(), state.error.clone())
+    }
+
     /// True if a newer token can be had: by asking, by running the command, or from the file that
     /// somebody else replaces. False for a token that lies in a variable: it ends with its `exp`.
     pub fn can_renew(&self) -> bool {

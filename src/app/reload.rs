@@ -18,6 +18,7 @@ use crate::admin::{LastReload, Running};
 use crate::ambient::AmbientError;
 use crate::config::{Config, ConfigError};
 use crate::limits;
+use crate::octopus::RateBudgets;
 use crate::proxy::{Proxy, Recorder, Serving};
 use crate::telemetry::error_chain;
 
@@ -93,7 +94,8 @@ impl ReloadError {
 
 impl Reloader {
     pub(super) fn new(first: Generation, serving: Serving, recorder: Recorder) -> Self {
-        let running = running(&first, &recorder, None);
+        let rate_budgets = Arc::clone(serving.now().rate_budgets());
+        let running = running(&first, &recorder, rate_budgets, None);
         let running = Arc::new(ArcSwap::from_pointee(running));
         Self { serving, recorder, running, current: Mutex::new(first) }
     }
@@ -150,10 +152,11 @@ impl Reloader {
         // Keys that are fetched now are counted already.
         metrics.configured(&before.and(&after));
         prepare_keys(next).await;
+        let rate_budgets = Arc::clone(proxy.rate_budgets());
         self.serving.replace(proxy);
         let now = self.recorder.clock.now();
         let last = LastReload { at: now, problems: Vec::new() };
-        self.running.store(Arc::new(running(next, &self.recorder, Some(last))));
+        self.running.store(Arc::new(running(next, &self.recorder, rate_budgets, Some(last))));
         metrics.configured(&after);
         metrics.config_loaded(&next.config.digest, self.recorder.clock.unix_seconds());
         let stand_ins_ended = next.broker.settle_stand_ins();
@@ -195,9 +198,15 @@ async fn prepare_keys(next: &Generation) {
     }
 }
 
-fn running(generation: &Generation, recorder: &Recorder, last: Option<LastReload>) -> Running {
+fn running(
+    generation: &Generation,
+    recorder: &Recorder,
+    rate_budgets: Arc<RateBudgets>,
+    last: Option<LastReload>,
+) -> Running {
     Running {
         broker: Arc::clone(&generation.broker),
+        rate_budgets,
         octopus: generation.config.upstream.base().to_string(),
         generation: generation.number,
         digest: generation.config.digest.clone(),

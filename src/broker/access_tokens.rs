@@ -1,5 +1,6 @@
 //! Access tokens: cached, exchanged once for all who wait, renewed in the background.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -28,6 +29,21 @@ pub struct Obtained {
     cached: Cached,
     /// For the log and the metrics.
     pub result: AccessTokenResult,
+}
+
+/// An access token that is at hand, and whose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The account's id.
+    pub service_account: String,
+    /// `iss`
+    pub issuer: String,
+    /// `sub`
+    pub subject: String,
+    /// `aud`
+    pub audience: String,
+    /// How long it lives.
+    pub remaining: Duration,
 }
 
 /// Why there is no access token, and when to ask again.
@@ -222,6 +238,26 @@ impl AccessTokens {
     pub fn reject_fresh(&self, admission: &Admission) {
         self.core.metrics.access_token_rejected(&admission.service_account().name);
         self.core.rejections.insert(Arc::clone(admission.key()), self.core.clock.elapsed());
+    }
+
+    /// Those at hand that are usable: the newest, and no more than `most`.
+    pub fn newest(&self, most: usize) -> Vec<Holding> {
+        let clock = &*self.core.clock;
+        let held = self.core.tokens.iter().filter(|(_, cached)| cached.token.is_usable(clock));
+        let mut held: Vec<_> = held.collect();
+        held.sort_unstable_by_key(|(_, cached)| Reverse(cached.serial));
+        held.truncate(most);
+        let holding = |(key, cached): (Arc<Arc<AccessKey>>, Cached)| {
+            let (service_account, identity) = key.parts();
+            Holding {
+                service_account: service_account.to_owned(),
+                issuer: identity.issuer.to_owned(),
+                subject: identity.subject.to_owned(),
+                audience: identity.audience.to_owned(),
+                remaining: cached.token.remaining(clock),
+            }
+        };
+        held.into_iter().map(holding).collect()
     }
 
     /// How many are remembered. Sweeps out what has ended.

@@ -184,6 +184,12 @@ impl AccessKey {
         let [issuer, subject, audience] = [issuer, subject, audience].map(str::to_owned);
         Self { service_account, issuer, subject, audience, hash }
     }
+
+    /// The service account's id, and whose token it is.
+    pub(super) fn parts(&self) -> (&str, Identity<'_>) {
+        let Self { service_account, issuer, subject, audience, .. } = self;
+        (service_account, Identity { issuer, subject, audience })
+    }
 }
 
 impl Hash for AccessKey {

@@ -21,10 +21,10 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue, header};
 use tokio::time::Instant;
 
-pub use access_tokens::{AccessTokens, ExchangeFailure, Obtained};
+pub use access_tokens::{AccessTokens, ExchangeFailure, Holding, Obtained};
 pub use admission::{Admission, AdmissionError, Identity};
 pub use own_identity::OwnIdentity;
-pub use stand_ins::{Holder, StandInError, StandIns};
+pub use stand_ins::{Holder, StandInError, StandInHolding, StandIns};
 pub use verified_tokens::{KnownToken, PresentedToken};
 
 use admission::Caller;
@@ -268,6 +268,16 @@ impl Broker {
     /// How many stand-ins are live.
     pub fn live_stand_ins(&self) -> usize {
         self.stand_ins.count(&self.access_tokens)
+    }
+
+    /// The stand-ins that are live: the newest, and no more than `most`.
+    pub fn newest_stand_ins(&self, most: usize) -> Vec<StandInHolding> {
+        self.stand_ins.newest(most, &self.access_tokens)
+    }
+
+    /// The service accounts, in no order.
+    pub fn service_accounts(&self) -> impl Iterator<Item = &ServiceAccount> {
+        self.service_accounts.values().map(|account| &**account)
     }
 
     /// The access tokens.

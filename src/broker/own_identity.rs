@@ -58,6 +58,11 @@ impl OwnIdentity {
         &self.service_account
     }
 
+    /// What it does at most.
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
     /// The admission for a request that acts as the broker itself.
     pub(super) async fn admit(
         &self,

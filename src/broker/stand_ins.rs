@@ -9,6 +9,7 @@
 //! Stand-ins outlive a configuration, but not what it said: under the next one each is judged again
 //! before it serves, and goes on by the rule that admits its holder now, or ends.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::ControlFlow;
@@ -68,6 +69,17 @@ pub enum Holder {
     Workload(Admission),
     /// The broker itself, for a command that it runs.
     Itself,
+}
+
+/// A stand-in that is live, and whose.
+#[derive(Debug, Clone)]
+pub struct StandInHolding {
+    /// Whom it stands for.
+    pub admission: Admission,
+    /// Since it was made.
+    pub age: Duration,
+    /// How long it lives, at the longest.
+    pub remaining: Duration,
 }
 
 /// Why no stand-in is made.
@@ -188,6 +200,21 @@ impl StandIns {
         stand_in.admission = admission.of_stand_in();
         stand_in.generation = self.generation;
         ControlFlow::Continue(())
+    }
+
+    /// Those that are live: the newest, and no more than `most`.
+    pub(super) fn newest(&self, most: usize, access_tokens: &AccessTokens) -> Vec<StandInHolding> {
+        let now = self.clock.elapsed();
+        let live = self.lock();
+        let mut live: Vec<&StandIn> =
+            live.values().filter(|one| self.is_live(one, access_tokens)).collect();
+        live.sort_unstable_by_key(|one| Reverse(one.issued));
+        let holding = |one: &&StandIn| StandInHolding {
+            admission: one.admission.clone(),
+            age: now.saturating_sub(one.issued),
+            remaining: (one.issued + self.lifetime).saturating_sub(now),
+        };
+        live.iter().take(most).map(holding).collect()
     }
 
     /// How many are live. Sweeps out what has ended.

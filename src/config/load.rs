@@ -35,7 +35,7 @@ pub(super) const FORM: Form = Form::with(
         Key::new(
             "admin",
             Shape::Form(&listeners::ADMIN_FORM),
-            "Where /metrics, /livez, /readyz and /status are.",
+            "Where /, /metrics, /livez, /readyz and /status are.",
         ),
         Key::new(
             "issuers",

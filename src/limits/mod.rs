@@ -305,3 +305,16 @@ pub const ADMIN_LAST_ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// Largest request head on the admin listener, in bytes.
 pub const ADMIN_HEAD_BYTES: usize = 16 << 10;
+
+/// Identities, and as many stand-ins, that the status lists: what a person looks through. How many
+/// there are is said besides.
+pub const STATUS_ROWS: usize = 100;
+
+/// Refusals that the status lists; the others are found by their ids.
+pub const STATUS_REFUSALS: usize = 50;
+
+/// Of the rules that a refused token missed, the page shows this many.
+pub const STATUS_MISSES: usize = 5;
+
+/// Texts that others wrote are cut at this many characters in the status: a subject has no more.
+pub const STATUS_TEXT_CHARS: usize = 1 << 10;

@@ -1,5 +1,7 @@
 //! The operator's own entry in `allow`: a method and a pattern for paths.
 
+use std::fmt;
+
 use http::Method;
 
 use super::call::Call;
@@ -125,5 +127,12 @@ impl CallPattern {
     pub fn only_administers(&self) -> bool {
         let route = Route::of(&self.method, &self.path);
         matches!(route.needs, None | Some(Capability::Administer))
+    }
+}
+
+/// `POST /api/*/channels`
+impl fmt::Display for CallPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}", self.method, self.path)
     }
 }

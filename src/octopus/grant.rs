@@ -34,6 +34,16 @@ impl Grant {
         self.allowed
     }
 
+    /// The calls that the operator named beside them.
+    pub fn calls(&self) -> &[CallPattern] {
+        &self.calls
+    }
+
+    /// Where it holds.
+    pub const fn narrowing(&self) -> &Narrowing {
+        &self.narrowing
+    }
+
     /// Whether nothing is withheld that a rule could give without `administer`.
     pub fn is_whole(&self) -> bool {
         self.allowed.has(Capability::Everything) && self.narrowing.is_none()

@@ -41,6 +41,11 @@ impl Names {
         Self { listed, folded }
     }
 
+    /// As written.
+    pub fn listed(&self) -> &[String] {
+        &self.listed
+    }
+
     fn has(&self, name: &str) -> bool {
         let name = name.to_lowercase();
         self.folded.contains(&name)

@@ -72,6 +72,12 @@ impl Bucket {
         self.policy.map(|_| self.tokens.max(0.0).floor())
     }
 
+    /// The policy and whole requests left now, if there is a limit.
+    pub(super) fn level(&mut self, now: Instant) -> Option<(Policy, f64)> {
+        self.refill(now);
+        self.policy.zip(self.remaining())
+    }
+
     fn refill(&mut self, now: Instant) {
         if let Some(policy) = self.policy {
             let passed = now.saturating_duration_since(self.refilled).as_secs_f64();

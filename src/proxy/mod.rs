@@ -181,6 +181,11 @@ impl Proxy {
         &self.broker
     }
 
+    /// What is left of Octopus's rate limits.
+    pub fn rate_budgets(&self) -> &Arc<RateBudgets> {
+        &self.rate_budgets
+    }
+
     /// The virtual directory of Octopus, which is ours too; empty at the root.
     pub fn path_prefix(&self) -> &str {
         self.upstream.path_prefix()

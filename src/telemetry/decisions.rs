@@ -6,6 +6,7 @@
 //! hour of successes does not push out the one refusal that somebody asks about.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -41,6 +42,13 @@ struct Decision {
     line_bytes: usize,
 }
 
+/// Where a decision stands in the text.
+struct Found {
+    at: SystemTime,
+    request_id: Range<usize>,
+    line: Range<usize>,
+}
+
 impl Decisions {
     /// Keeps the line of a request that has ended. The oldest of its kind give way.
     pub(super) fn keep(&self, kind: Kind, request_id: &str, at: SystemTime, line: &str) {
@@ -63,6 +71,12 @@ impl Decisions {
         found.truncate(limits::DECISIONS_SHOWN);
         found.into_iter().map(|(_, line)| line).collect()
     }
+
+    /// The lines of the last refusals, as JSON objects: the newest first, and no more than `most`.
+    pub fn refusals(&self, most: usize) -> Vec<String> {
+        let ring = lock(&self.refusals);
+        ring.newest().take(most).map(|found| ring.text(found.line)).collect()
+    }
 }
 
 impl Ring {
@@ -79,17 +93,25 @@ impl Ring {
 
     /// The lines of the requests with this id, and when they were written.
     fn newest_of(&self, request_id: &str) -> impl Iterator<Item = (SystemTime, String)> {
+        let is_same = move |found: &Found| {
+            self.text.range(found.request_id.clone()).eq(request_id.as_bytes())
+        };
+        self.newest().filter(is_same).map(|found| (found.at, self.text(found.line)))
+    }
+
+    /// Every decision, the newest first.
+    fn newest(&self) -> impl Iterator<Item = Found> {
         let mut end = self.text.len();
-        let newest_first = self.decisions.iter().rev().map(move |decision| {
+        self.decisions.iter().rev().map(move |decision| {
             let start = end.saturating_sub(decision.bytes());
-            (decision, std::mem::replace(&mut end, start), start)
-        });
-        newest_first.filter_map(move |(decision, end, start)| {
             let line = start + decision.id_bytes;
-            let is_same = self.text.range(start..line).eq(request_id.as_bytes());
-            let text = || self.text.range(line..end).copied().collect();
-            is_same.then(|| (decision.at, String::from_utf8(text()).unwrap_or_default()))
+            let line_end = std::mem::replace(&mut end, start);
+            Found { at: decision.at, request_id: start..line, line: line..line_end }
         })
+    }
+
+    fn text(&self, bytes: Range<usize>) -> String {
+        String::from_utf8(self.text.range(bytes).copied().collect()).unwrap_or_default()
     }
 }
 
@@ -136,6 +158,18 @@ mod tests {
         assert_eq!(decisions.of("refused"), ["why"]);
         assert_eq!(decisions.of("3999"), [""; 0], "the oldest give way");
         assert_eq!(decisions.of("4000"), ["ok"]);
+    }
+
+    #[test]
+    fn the_last_refusals_come_newest_first_and_alone() {
+        let decisions = Decisions::default();
+        for number in 0..5 {
+            keep(&decisions, Kind::Refusal, "same", number, &format!("no {number}"));
+            keep(&decisions, Kind::Other, "same", number, "ok");
+        }
+
+        assert_eq!(decisions.refusals(2), ["no 4", "no 3"]);
+        assert_eq!(decisions.refusals(9).len(), 5);
     }
 
     #[test]

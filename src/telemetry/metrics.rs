@@ -6,6 +6,7 @@
 //! `octobroker_requests_total`, has at most 5 doors x 40 words x (1 + rules + service accounts),
 //! where those of earlier configurations count up to [`crate::limits::RETIRED_NAMES`].
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -142,6 +143,11 @@ impl Metrics {
                 self.requests.total("", request.door, account, word).inc();
             }
         }
+    }
+
+    /// How many requests each rule decided since the start, by the rule's name.
+    pub fn requests_of_rules(&self) -> HashMap<String, u64> {
+        self.requests.of_rules()
     }
 
     /// A task, or the serving of a request, panicked.

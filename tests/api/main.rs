@@ -62,6 +62,7 @@ mod retries;
 mod rules;
 mod sockets;
 mod stand_ins;
+mod status_page;
 mod storms;
 mod streams;
 mod subjects;

@@ -149,7 +149,7 @@ async fn the_admin_listener_answers_with_state_and_nothing_else() {
         ("/readyz", 200, "text/plain; charset=utf-8"),
         ("/metrics", 200, "text/plain; version=0.0.4; charset=utf-8"),
         ("/status", 200, "application/json"),
-        ("/", 404, "text/plain; charset=utf-8"),
+        ("/", 200, "text/html; charset=utf-8"),
         ("/api", 404, "text/plain; charset=utf-8"),
         ("/api/users/me", 404, "text/plain; charset=utf-8"),
         ("/metrics/", 404, "text/plain; charset=utf-8"),
@@ -172,10 +172,8 @@ async fn the_admin_listener_answers_with_state_and_nothing_else() {
     assert_eq!(status["is_ready"], true);
     assert_eq!(status["issuers"][0]["name"], "ci");
     assert_eq!(status["issuers"][0]["keys"], 1);
-    assert_eq!(
-        status["rules"],
-        json!([{ "name": "web", "issuer": "ci", "service_account": "release-bot" }])
-    );
+    let rule = &status["rules"][0];
+    assert_eq!((&rule["name"], &rule["issuer"]), (&json!("web"), &json!("ci")));
     assert_eq!(status["access_tokens_cached"], 1);
     world.close().await;
 }

@@ -50,6 +50,19 @@ pub struct Caller {
     pub is_agent: bool,
 }
 
+/// What is left of a budget, as well as it can be known.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLevel {
+    /// Most requests at once.
+    pub limit: f64,
+    /// Whole requests left now.
+    pub remaining: f64,
+    /// Requests that become possible a minute.
+    pub per_minute: f64,
+    /// Requests that wait for their turn.
+    pub waiting: usize,
+}
+
 /// A request's turn. It counts as being under way until it is answered or dropped.
 #[derive(Debug)]
 pub struct Turn {
@@ -104,6 +117,14 @@ impl RateBudgets {
         budgets.insert(account.name.clone(), Arc::clone(&budget));
         budget
     }
+
+    /// What is left for an account; `None` until Octopus has told of a limit.
+    pub fn level(&self, account: &ServiceAccount) -> Option<RateLevel> {
+        let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = budgets.get(&account.name).filter(|known| known.id == account.id).cloned();
+        drop(budgets);
+        known?.level()
+    }
 }
 
 impl RateBudget {
@@ -126,6 +147,13 @@ impl RateBudget {
     pub fn has_hope(&self, patience: Instant) -> bool {
         let now = Instant::now();
         self.lock().bucket.ready_in(now) <= patience.saturating_duration_since(now)
+    }
+
+    fn level(&self) -> Option<RateLevel> {
+        let mut state = self.lock();
+        let (policy, remaining) = state.bucket.level(Instant::now())?;
+        let (limit, per_minute) = (policy.burst, policy.per_second * 60.0);
+        Some(RateLevel { limit, remaining, per_minute, waiting: state.queue.len() })
     }
 
     /// `None` if there is nothing to wait for, or no sense in it.
@@ -226,6 +254,13 @@ impl Queue {
 
     fn pop(&mut self) -> Option<oneshot::Sender<()>> {
         self.everybody.pop().or_else(|| self.agents.pop())
+    }
+
+    /// How many wait, those who have gone left out.
+    fn len(&self) -> usize {
+        let lanes = [&self.everybody, &self.agents].into_iter();
+        let grants = lanes.flat_map(|lane| lane.waiting.values()).flatten();
+        grants.filter(|grant| !grant.is_closed()).count()
     }
 
     fn is_empty(&self) -> bool {

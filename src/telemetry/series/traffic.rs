@@ -1,5 +1,9 @@
 //! Requests, the connections that they come on, and Octopus's answers to them.
 
+use std::collections::HashMap;
+
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Error, GaugeVec, Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
@@ -111,6 +115,18 @@ impl RequestSeries {
         self.total(rule, Door::Bearer, account, "ok")
     }
 
+    /// How many requests each rule decided, whatever came of them. Those that no rule decided have
+    /// the name `""`.
+    pub(in crate::telemetry) fn of_rules(&self) -> HashMap<String, u64> {
+        let mut counts = HashMap::new();
+        for series in self.total.collect().iter().flat_map(MetricFamily::get_metric) {
+            let rule = series.get_label().iter().find(|label| label.name() == "rule");
+            let rule = rule.map(|label| label.value().to_owned()).unwrap_or_default();
+            *counts.entry(rule).or_default() += whole(series.get_counter().get_value());
+        }
+        counts
+    }
+
     pub(in crate::telemetry) fn observe(&self, request: &RequestOutcome<'_>) {
         let door = request.door as usize;
         if let (Some(total), Some(overhead)) = (self.durations.get(door), self.overheads.get(door))
@@ -150,6 +166,16 @@ impl RequestSeries {
             }
         }
     }
+}
+
+/// A counter of whole numbers, which the crate hands out as a float.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it was a u64 and is exact up to 2^53"
+)]
+const fn whole(count: f64) -> u64 {
+    count as u64
 }
 
 /// How a request ends that a rule has admitted.

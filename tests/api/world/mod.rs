@@ -314,6 +314,8 @@ impl World {
             self.assert_no_secret("the metrics", &metrics);
             let status = get(self.admin(), "/status").await.text();
             self.assert_no_secret("the status", &status);
+            let page = get(self.admin(), "/").await.text();
+            self.assert_no_secret("the page", &page);
         }
         self.stop_broker().await;
         self.assert_no_secret("the log", &self.log());
