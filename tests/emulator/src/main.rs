@@ -8,15 +8,15 @@ use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use emulator::{Clock, Issuer, Octopus};
+use emulator::{Clock, Issuer, Octopus, RateLimit};
 use serde_json::json;
 
 const USAGE: &str = "\
 usage: emulator [--issuer ADDRESS] [--octopus ADDRESS] [--issuer-url URL] [--octopus-url URL]
-                [--account NAME]
+                [--account NAME] [--rate-limit LIMIT/PER_MINUTE]
 
 environment, when an option is missing: EMULATOR_ISSUER, EMULATOR_OCTOPUS, EMULATOR_ISSUER_URL,
-EMULATOR_OCTOPUS_URL, EMULATOR_ACCOUNT
+EMULATOR_OCTOPUS_URL, EMULATOR_ACCOUNT, EMULATOR_RATE_LIMIT
 ";
 
 /// Where and as what to run.
@@ -26,6 +26,7 @@ struct Options {
     issuer_url: Option<String>,
     octopus_url: Option<String>,
     account: String,
+    rate_limit: Option<RateLimit>,
 }
 
 #[tokio::main]
@@ -70,8 +71,8 @@ impl Options {
         arguments: &[String],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        const KNOWN: [&str; 5] =
-            ["--issuer", "--octopus", "--issuer-url", "--octopus-url", "--account"];
+        const KNOWN: [&str; 6] =
+            ["--issuer", "--octopus", "--issuer-url", "--octopus-url", "--account", "--rate-limit"];
         for pair in arguments.chunks(2) {
             match pair {
                 [name, _] if KNOWN.contains(&name.as_str()) => {}
@@ -97,6 +98,7 @@ impl Options {
             issuer_url: option("--issuer-url"),
             octopus_url: option("--octopus-url"),
             account: option("--account").unwrap_or_else(|| "demo".to_owned()),
+            rate_limit: option("--rate-limit").map(|text| rate_limit(&text)).transpose()?,
         })
     }
 
@@ -112,6 +114,7 @@ impl Options {
         }
         let (issuer, octopus) = (issuer.start().await, octopus.start().await);
 
+        octopus.set(|knobs| knobs.rate_limit = self.rate_limit);
         octopus.trust_issuer(&issuer);
         let account = octopus.add_service_account(&self.account);
         octopus.add_identity(&account, &issuer.url(), "*", None);
@@ -125,6 +128,14 @@ impl Options {
         let _ = writeln!(io::stdout(), "{line}");
         (issuer, octopus)
     }
+}
+
+/// `200/600`: at most 200 requests at once, refilled with 600 a minute.
+fn rate_limit(text: &str) -> Result<RateLimit, String> {
+    let numbers = text.split_once('/').and_then(|(limit, per_minute)| {
+        Some(RateLimit { limit: limit.parse().ok()?, per_minute: per_minute.parse().ok()? })
+    });
+    numbers.ok_or_else(|| format!("--rate-limit {text} is not LIMIT/PER_MINUTE, such as 200/600"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "main is where the environment is read")]
@@ -145,12 +156,13 @@ mod tests {
 
     #[test]
     fn options_win_over_environment_and_defaults() {
-        let options = read(&["--octopus", "127.0.0.1:7000"]).unwrap();
+        let options = read(&["--octopus", "127.0.0.1:7000", "--rate-limit", "20/60"]).unwrap();
 
         assert_eq!(options.octopus.port(), 7000);
         assert_eq!(options.issuer.port(), 9001);
         assert_eq!(options.issuer_url.as_deref(), Some("http://issuer:9001"));
         assert_eq!(options.account, "demo");
+        assert_eq!(options.rate_limit, Some(RateLimit { limit: 20, per_minute: 60 }));
     }
 
     #[test]
@@ -158,5 +170,7 @@ mod tests {
         assert!(read(&["--port", "1"]).is_err());
         assert!(read(&["--issuer"]).is_err());
         assert!(read(&["--issuer", "nowhere"]).is_err());
+        assert!(read(&["--rate-limit", "20"]).is_err());
+        assert!(read(&["--rate-limit", "20/-1"]).is_err());
     }
 }
