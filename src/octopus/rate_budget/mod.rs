@@ -6,7 +6,7 @@
 //! then goes as it would have gone without a broker.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::Response;
@@ -23,7 +23,7 @@ use crate::telemetry::Metrics;
 /// The budgets of all service accounts, each made when it is first needed.
 #[derive(Debug)]
 pub struct RateBudgets {
-    budgets: Mutex<HashMap<String, Arc<RateBudget>>>,
+    budgets: RwLock<HashMap<String, Arc<RateBudget>>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -95,14 +95,20 @@ struct Lane {
 impl RateBudgets {
     /// Nothing known yet.
     pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        Self { budgets: Mutex::default(), clock, metrics }
+        Self { budgets: RwLock::default(), clock, metrics }
     }
 
     /// The budget of an account.
     pub fn of(&self, account: &ServiceAccount) -> Arc<RateBudget> {
-        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = budgets.get(&account.name).filter(|known| known.id == account.id) {
-            return Arc::clone(known);
+        if let Some(known) =
+            known(&self.budgets.read().unwrap_or_else(PoisonError::into_inner), account)
+        {
+            return known;
+        }
+        let mut budgets = self.budgets.write().unwrap_or_else(PoisonError::into_inner);
+        // Another request of the account may have been first.
+        if let Some(known) = known(&budgets, account) {
+            return known;
         }
         let bucket = Bucket::new(Instant::now());
         let state = State { bucket, queue: Queue::default(), is_pumping: false };
@@ -125,6 +131,13 @@ impl RateBudgets {
         drop(budgets);
         known?.level()
     }
+}
+
+fn known(
+    budgets: &HashMap<String, Arc<RateBudget>>,
+    account: &ServiceAccount,
+) -> Option<Arc<RateBudget>> {
+    budgets.get(&account.name).filter(|known| known.id == account.id).cloned()
 }
 
 impl RateBudget {
