@@ -151,6 +151,7 @@ impl Desk {
         let access_tokens = broker.access_tokens().remembered();
         let verified_tokens = broker.remembered_tokens();
         self.metrics.cached(access_tokens, verified_tokens, broker.live_stand_ins());
+        self.metrics.used_tokens_remembered(broker.used_tokens().count());
         let mut answer = text(StatusCode::OK, &self.metrics.render());
         let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
         answer.headers_mut().insert(header::CONTENT_TYPE, kind);

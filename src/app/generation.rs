@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustix::process::{Resource, getrlimit};
 use tracing::info;
 
-use crate::broker::{AccessTokens, Broker, OwnIdentity, StandIns};
+use crate::broker::{AccessTokens, Broker, Memories, OwnIdentity, StandIns, UsedTokens};
 use crate::config::Config;
 use crate::identity::Verifier;
 use crate::limits::Limits;
@@ -42,6 +42,11 @@ impl Generation {
         let access_tokens = access_tokens(&config, &exchange, recorder);
         let (most, lifetime) = (config.limits.stand_ins, config.token_door.stand_in_lifetime);
         let stand_ins = StandIns::new(most, lifetime, Arc::clone(&recorder.clock));
+        let used_tokens = UsedTokens::new(config.limits.used_tokens, Arc::clone(&recorder.clock));
+        let used_tokens = match earlier {
+            None => used_tokens,
+            Some(earlier) => used_tokens.keeping(earlier.broker.used_tokens()),
+        };
         let (verifier, access_tokens, stand_ins) = match earlier {
             None => (verifier, access_tokens, stand_ins),
             Some(Self { config: before, broker, .. }) => {
@@ -54,11 +59,13 @@ impl Generation {
                 )
             }
         };
+        let verified_tokens = config.limits.verified_tokens;
+        let memories = Memories { verified_tokens, access_tokens, stand_ins, used_tokens };
         let broker = Broker::new(
             Arc::new(verifier),
             Policy::new(config.rules.clone()),
             config.service_accounts.clone(),
-            (config.limits.verified_tokens, access_tokens, stand_ins),
+            memories,
             Arc::clone(&recorder.clock),
         );
         let broker = Arc::new(broker.acting_as(own_identity));

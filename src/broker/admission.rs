@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use crate::ambient::OwnToken;
 use crate::clock::Clock;
-use crate::identity::{IdToken, VerifiedToken, VerifyError};
+use crate::identity::{IdToken, SingleUse, VerifiedToken, VerifyError};
 use crate::octopus::{ApiKey, Grant, ServiceAccount};
 use crate::telemetry::{Code, Missed};
 
@@ -111,6 +111,14 @@ impl Admission {
             Caller::Workload { token, .. } => Some(token),
             Caller::Itself(_) | Caller::KeyHolder => None,
         }
+    }
+
+    /// Which ID token was presented, if it is one that serves once.
+    pub(super) fn single_use(&self) -> Option<SingleUse<'_>> {
+        if self.is_stand_in {
+            return None;
+        }
+        self.token()?.single_use()
     }
 
     /// Who it is, as Octopus judges; empty where nothing is exchanged.

@@ -13,6 +13,7 @@ mod admission;
 mod own_identity;
 mod patience;
 mod stand_ins;
+mod used_tokens;
 mod verified_tokens;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ pub use access_tokens::{AccessTokens, ExchangeFailure, Holding, Obtained};
 pub use admission::{Admission, AdmissionError, Identity};
 pub use own_identity::OwnIdentity;
 pub use stand_ins::{Holder, StandInError, StandInHolding, StandIns};
+pub use used_tokens::{UseError, UsedTokens};
 pub use verified_tokens::{KnownToken, PresentedToken};
 
 use admission::Caller;
@@ -46,8 +48,22 @@ pub struct Broker {
     service_accounts: HashMap<String, Arc<ServiceAccount>>,
     access_tokens: AccessTokens,
     stand_ins: StandIns,
+    used_tokens: UsedTokens,
     own_identity: Option<OwnIdentity>,
     clock: Arc<dyn Clock>,
+}
+
+/// What a broker remembers beyond a request.
+#[derive(Debug)]
+pub struct Memories {
+    /// So many verified ID tokens, at most.
+    pub verified_tokens: u64,
+    /// The access tokens.
+    pub access_tokens: AccessTokens,
+    /// The stand-ins.
+    pub stand_ins: StandIns,
+    /// The ID tokens that have served, of those that serve once.
+    pub used_tokens: UsedTokens,
 }
 
 /// Why the broker can't act as itself.
@@ -89,14 +105,15 @@ fn malformed(known: &KnownToken) -> AdmissionError {
 }
 
 impl Broker {
-    /// A broker for these rules and accounts, which remembers at most so many verified tokens.
+    /// A broker for these rules and accounts, with these memories.
     pub fn new(
         verifier: Arc<Verifier>,
         policy: Policy<Arc<Grant>>,
         service_accounts: Vec<ServiceAccount>,
-        (verified_tokens, access_tokens, stand_ins): (u64, AccessTokens, StandIns),
+        memories: Memories,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let Memories { verified_tokens, access_tokens, stand_ins, used_tokens } = memories;
         let by_name = service_accounts.into_iter().map(|account| {
             let name = account.name.clone();
             (name, Arc::new(account))
@@ -109,6 +126,7 @@ impl Broker {
             service_accounts,
             access_tokens,
             stand_ins,
+            used_tokens,
             own_identity: None,
             clock,
         }
@@ -288,6 +306,11 @@ impl Broker {
     /// The stand-ins.
     pub fn stand_ins(&self) -> &StandIns {
         &self.stand_ins
+    }
+
+    /// The ID tokens that have served, of those that serve once.
+    pub fn used_tokens(&self) -> &UsedTokens {
+        &self.used_tokens
     }
 
     /// What verifies ID tokens.

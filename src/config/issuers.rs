@@ -15,7 +15,7 @@ use super::tls::roots;
 use super::values::{duration, file, word};
 use super::web::{self, Query};
 use super::yaml::{Entry, Node, Place, Value};
-use crate::identity::{Algorithm, Issuer, KeySet, KeySource, TokenKind};
+use crate::identity::{Algorithm, Issuer, KeySet, KeySource, Replay, TokenKind};
 use crate::telemetry::error_chain;
 use crate::trust::presets::{ALL, Preset};
 use crate::{bounded_file, limits};
@@ -56,6 +56,12 @@ pub(super) const FORM: Form = Form::with(
             "Whether tokens may name audiences beside ours.",
         )
         .default("refuse"),
+        Key::new(
+            "replay",
+            Shape::Word(&REPLAYS_WORDS),
+            "Whether a token serves until it expires, or for one login or one request.",
+        )
+        .default("reuse"),
     ],
     presets::of_issuers,
 );
@@ -78,6 +84,10 @@ const AGES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_s
 const AUDIENCES: [(&str, bool); 2] = [("allow", true), ("refuse", false)];
 
 const AUDIENCES_WORDS: [&str; 2] = words(&AUDIENCES);
+
+const REPLAYS: [(&str, Replay); 2] = [("once", Replay::Once), ("reuse", Replay::Reuse)];
+
+const REPLAYS_WORDS: [&str; 2] = words(&REPLAYS);
 
 fn provider_names() -> Vec<&'static str> {
     ALL.iter().map(|preset| preset.name).collect()
@@ -123,6 +133,7 @@ fn issuer<'a>(
         section.value("max_token_age").map_or(default_age, |node| duration(node, AGES, problems));
     let extra_audiences =
         section.value("extra_audiences").and_then(|node| word(node, &AUDIENCES, problems));
+    let replay = section.value("replay").and_then(|node| word(node, &REPLAYS, problems));
     let tls_roots = roots(section.value("ca_file"), folder, problems);
     let algorithms = algorithms(&section, preset, problems);
     let kind = preset.map_or(TokenKind::IdToken, |preset| preset.kind);
@@ -155,6 +166,7 @@ fn issuer<'a>(
         max_token_lifetime: max_token_lifetime?,
         max_token_age,
         extra_audiences: extra_audiences.unwrap_or(false),
+        replay: replay.unwrap_or(Replay::Reuse),
     };
     is_named.then_some((issuer, name.place))
 }

@@ -56,6 +56,12 @@ pub(super) const FORM: Form = Form::of(&[
     Key::new("access_tokens", whole(&COUNT), "Most access tokens remembered.").default("10000"),
     Key::new("stand_ins", whole(&COUNT), "Most stand-ins that are live; one more login gets 503.")
         .default("10000"),
+    Key::new(
+        "used_tokens",
+        whole(&COUNT),
+        "Most used ID tokens remembered, where an issuer says `replay: once`; one more gets 503.",
+    )
+    .default("100000"),
     Key::new("exchange_timeout", Shape::Duration, "For one token exchange.").default("10s"),
     Key::new(
         "rate_limit_wait",
@@ -135,6 +141,7 @@ fn counts(section: &Section<'_>, limits: &mut Limits, problems: &mut Problems) {
     let mut small = |key, range| count(key, range).and_then(|count| usize::try_from(count).ok());
     set(&mut limits.headers, small("headers", HEADERS));
     set(&mut limits.stand_ins, small("stand_ins", COUNT));
+    set(&mut limits.used_tokens, small("used_tokens", COUNT));
     set(&mut limits.connections, small("connections", COUNT));
     set(&mut limits.peer_connections, small("peer_connections", COUNT));
     set(&mut limits.concurrent_requests, small("concurrent_requests", COUNT));

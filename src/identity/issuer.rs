@@ -33,23 +33,35 @@ pub struct Issuer {
     pub max_token_age: Option<Duration>,
     /// Whether a token may name audiences beside ours.
     pub extra_audiences: bool,
+    /// How often each of its tokens serves.
+    pub replay: Replay,
 }
 
 impl Issuer {
     /// True if keys that were fetched for the one are those of the other. Only what says which
     /// tokens are believed may differ.
     pub(super) fn has_keys_of(&self, other: &Self) -> bool {
-        let Self { max_token_lifetime, max_token_age, extra_audiences, .. } = *self;
+        let Self { max_token_lifetime, max_token_age, extra_audiences, replay, .. } = *self;
         let algorithms = self.algorithms.clone();
         let judged_alike = Self {
             algorithms,
             max_token_lifetime,
             max_token_age,
             extra_audiences,
+            replay,
             ..other.clone()
         };
         *self == judged_alike
     }
+}
+
+/// How often a token serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// Until it expires.
+    Reuse,
+    /// For one login or one request.
+    Once,
 }
 
 /// What kind of token an issuer signs.
@@ -93,6 +105,7 @@ impl Issuer {
             max_token_lifetime: Duration::from_secs(3600),
             max_token_age: None,
             extra_audiences: false,
+            replay: Replay::Reuse,
         }
     }
 }
@@ -110,6 +123,7 @@ mod tests {
             (Issuer { max_token_lifetime: Duration::from_secs(1), ..issuer.clone() }, true),
             (Issuer { max_token_age: Some(Duration::from_secs(1)), ..issuer.clone() }, true),
             (Issuer { extra_audiences: true, ..issuer.clone() }, true),
+            (Issuer { replay: Replay::Once, ..issuer.clone() }, true),
             (Issuer { name: "other".to_owned(), ..issuer.clone() }, false),
             (Issuer { url: "https://other.example".to_owned(), ..issuer.clone() }, false),
             (Issuer { key_source: source, ..issuer.clone() }, false),

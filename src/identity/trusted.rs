@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::claims::{Claims, ClaimsError};
 use super::header::Header;
 use super::id_token::IdToken;
-use super::issuer::{Issuer, TokenKind};
+use super::issuer::{Issuer, Replay, TokenKind};
 use super::json::Json;
 use super::jwks::Key;
 use super::key_store::KeyStore;
@@ -70,7 +70,14 @@ impl Trusted {
             TokenKind::JwtSvid => Some(self.issuer.url.as_str()),
         };
         let payload = Json::parse(payload).unwrap_or(Json::Null);
-        Claims::read(payload, usual_issuer).map_err(VerifyError::Claims)
+        let claims = Claims::read(payload, usual_issuer).map_err(VerifyError::Claims)?;
+        if self.issuer.replay == Replay::Once
+            && claims.registered.token_id.as_deref().is_none_or(str::is_empty)
+        {
+            let fault = "is missing, and tells apart tokens that serve once";
+            return Err(VerifyError::Claims(ClaimsError { claim: "jti", fault }));
+        }
+        Ok(claims)
     }
 
     /// Checks the signature; gives the generation of the key set that it holds with.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::claims::{self, Claims, ClaimsError, Registered};
 use super::header::Header;
 use super::id_token::{Fingerprint, IdToken, IdTokenError};
-use super::issuer::{Issuer, TokenKind};
+use super::issuer::{Issuer, Replay, TokenKind};
 use super::key_store::{KeyStatus, KeyStore};
 use super::trusted::{Named, Reading, Trusted};
 use super::{svid, times};
@@ -54,6 +54,12 @@ impl VerifiedToken {
         self.claims.token_id.as_deref()
     }
 
+    /// Which token it is, if each of its issuer's serves once.
+    pub fn single_use(&self) -> Option<SingleUse<'_>> {
+        let token_id = self.token_id().filter(|_| self.issuer.replay == Replay::Once)?;
+        Some(SingleUse { issuer: &self.issuer.url, token_id, expires: self.claims.expires })
+    }
+
     /// False once `exp` is past, without any leeway: Octopus need not forgive what we do.
     pub fn is_live_at(&self, unix_seconds: f64) -> bool {
         unix_seconds < self.claims.expires
@@ -63,6 +69,17 @@ impl VerifiedToken {
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
     }
+}
+
+/// What tells a token that serves once from every other.
+#[derive(Debug, Clone, Copy)]
+pub struct SingleUse<'a> {
+    /// The issuer, as it is configured.
+    pub issuer: &'a str,
+    /// `jti`
+    pub token_id: &'a str,
+    /// `exp`, in seconds since 1970.
+    pub expires: f64,
 }
 
 /// A token that is not believed.

@@ -92,6 +92,14 @@ pub const TOKEN_COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 /// Of what such a command writes to stderr, this many bytes are kept for the log.
 pub const TOKEN_COMMAND_STDERR_BYTES: usize = 4 << 10;
 
+/// A used token is remembered this much longer than anybody could accept it, for the time between
+/// the two looks at the clock.
+pub const USED_TOKEN_MARGIN: Duration = Duration::from_secs(5);
+
+/// It is looked at most this often which used tokens can be forgotten: a look at 100,000 takes a
+/// millisecond.
+pub const USED_TOKENS_LOOK: Duration = Duration::from_secs(1);
+
 /// Life of a stand-in for a service account with an API key: that of Octopus's access tokens.
 pub const API_KEY_COVER: Duration = Duration::from_secs(60 * 60);
 

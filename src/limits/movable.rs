@@ -36,6 +36,8 @@ pub struct Limits {
     pub access_tokens: u64,
     /// Most stand-ins that are live.
     pub stand_ins: usize,
+    /// Most used ID tokens remembered, of issuers whose tokens serve once: 80 bytes each.
+    pub used_tokens: usize,
     /// Longest wait for one token exchange, discovery of its endpoint included.
     pub exchange_timeout: Duration,
     /// Longest wait of a request for its turn when Octopus's rate limit is spent, repetitions after a
@@ -76,6 +78,7 @@ impl Default for Limits {
             verified_tokens: 100_000,
             access_tokens: 10_000,
             stand_ins: 10_000,
+            used_tokens: 100_000,
             exchange_timeout: Duration::from_secs(10),
             rate_limit_wait: Duration::from_secs(30),
             drain: Duration::from_secs(30),

@@ -99,6 +99,7 @@ impl Proxy {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         };
         admission.grant().judge(&call).map_err(|error| not_allowed(&error))?;
+        self.check_unused(&admission)?;
         Ok(Some(admission))
     }
 
@@ -122,7 +123,7 @@ impl Proxy {
         let mut patience = self.patience();
         // The credential first: a body that is held or begun is of no use without it.
         let mut current = match &admission {
-            Some(admission) => Some(self.credential(admission, patience, journey).await?),
+            Some(admission) => Some(self.first_credential(admission, patience, journey).await?),
             None => None,
         };
         let bodiless = Instant::now();
@@ -166,39 +167,6 @@ impl Proxy {
             return false;
         }
         self.broker.access_tokens().reject(admission, obtained)
-    }
-
-    /// When the patience of a request ends that begins to wait now.
-    pub(super) fn patience(&self) -> Instant {
-        Instant::now() + self.limits.rate_limit_wait
-    }
-
-    pub(super) async fn credential(
-        &self,
-        admission: &Admission,
-        patience: Instant,
-        journey: &mut Journey,
-    ) -> Result<Credential, Refusal> {
-        use crate::telemetry::AccessTokenResult::{Miss, RememberedFailure};
-
-        let start = self.clock.elapsed();
-        let outcome = self.broker.credential(admission, patience).await;
-        let waited = self.clock.elapsed().saturating_sub(start);
-        match outcome {
-            Ok(credential) => {
-                if let Credential::AccessToken(obtained) = &credential {
-                    journey.exchanged(obtained.result, waited);
-                }
-                Ok(credential)
-            }
-            Err(failure) => {
-                let result = if failure.is_remembered { RememberedFailure } else { Miss };
-                journey.exchanged(result, waited);
-                Err(Refusal::new(failure.code())
-                    .with_detail(error_chain(&*failure.error))
-                    .retrying_after(failure.retry_after))
-            }
-        }
     }
 
     fn message(&self, head: Parts, intake: &Intake, journey: &Journey) -> Result<Message, Refusal> {

@@ -4,8 +4,8 @@
 //! passes these files in order: `listener` (limits, deadlines, TLS by `certificate`, `tls` and
 //! `handshake`, drain; `http2` where that was agreed on) → `serving` (by which configuration) → `intake`
 //! (framing, host, method, `target`, `credentials`; `peers` bounds what failures cost) → `forward`
-//! (admission, access token, sending when it is its turn in `turns`, one repetition after a 401;
-//! before it `judged_body`, where a rule wants to see the body) → `headers` (what goes out, what
+//! (admission, `access` to Octopus, sending when it is its turn in `turns`, one repetition after a
+//! 401; before it `judged_body`, where a rule wants to see the body) → `headers` (what goes out, what
 //! comes back) → `answer_body` (streaming) or `refusal`; `journey` notes what happens on the way and
 //! writes the audit line at its end.
 //!
@@ -17,6 +17,7 @@
 //!
 //! RFC 9110, RFC 9112, RFC 6750 (bearer tokens), W3C Trace Context.
 
+mod access;
 mod answer_body;
 mod certificate;
 mod credentials;

@@ -289,6 +289,9 @@ const fn wording(code: Code) -> (u16, &'static str, &'static str) {
         Code::ClaimsInvalid => {
             (401, "Claims invalid", "A claim of the ID token is missing or malformed.")
         }
+        Code::TokenReplayed => {
+            (401, "Token replayed", "The ID token has served already, and serves only once.")
+        }
         Code::StandInUnknown => {
             (401, "Key unknown", "The API key in the request has ended, or was never known here.")
         }

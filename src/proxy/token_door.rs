@@ -150,7 +150,8 @@ impl Proxy {
                           the rule's callers get none; write `token_door: { issues: stand-in }`";
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
-        let credential = self.credential(&admission, self.patience(), journey).await?;
+        self.check_unused(&admission)?;
+        let credential = self.first_credential(&admission, self.patience(), journey).await?;
         let remaining = match &credential {
             Credential::AccessToken(obtained) => obtained.token().usable_for(&*self.clock),
             Credential::ApiKey(_) => limits::API_KEY_COVER,
@@ -164,7 +165,8 @@ impl Proxy {
                 return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
             }
             (Issues::StandIn, _) => {
-                let stand_in = self.broker.issue_stand_in(admission).map_err(|error| {
+                let stand_in = self.broker.issue_stand_in(admission.clone()).map_err(|error| {
+                    self.broker.used_tokens().give_back(&admission);
                     Refusal::new(Code::Overloaded).with_detail(error.to_string())
                 })?;
                 (stand_in, remaining.min(self.token_door.stand_in_lifetime))

@@ -44,6 +44,8 @@ pub enum Code {
     AudienceRefused,
     /// A claim has the wrong type, is missing or stands twice.
     ClaimsInvalid,
+    /// The ID token has served, and serves once.
+    TokenReplayed,
     /// The stand-in is not, or no longer, known.
     StandInUnknown,
     /// The ID token is genuine, but no rule matches it.
@@ -90,7 +92,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of design and documentation.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::BadRequest,
         Self::UnsafePath,
         Self::AmbiguousCredentials,
@@ -109,6 +111,7 @@ impl Code {
         Self::TokenLifetimeRefused,
         Self::AudienceRefused,
         Self::ClaimsInvalid,
+        Self::TokenReplayed,
         Self::StandInUnknown,
         Self::NoRuleMatched,
         Self::RequestNotAllowed,
@@ -153,6 +156,7 @@ impl Code {
             Self::TokenLifetimeRefused => "token_lifetime_refused",
             Self::AudienceRefused => "audience_refused",
             Self::ClaimsInvalid => "claims_invalid",
+            Self::TokenReplayed => "token_replayed",
             Self::StandInUnknown => "stand_in_unknown",
             Self::NoRuleMatched => "no_rule_matched",
             Self::RequestNotAllowed => "request_not_allowed",

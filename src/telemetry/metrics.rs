@@ -3,7 +3,7 @@
 //! Rooms call event methods, never series. Labels are closed lists or configured names, never
 //! claims, paths or headers, and a name that is not configured is counted as `""` (an issuer as
 //! `unknown`). So the number of series has a bound that traffic can't move: the largest family,
-//! `octobroker_requests_total`, has at most 5 doors x 40 words x (1 + rules + service accounts),
+//! `octobroker_requests_total`, has at most 5 doors x 41 words x (1 + rules + service accounts),
 //! where those of earlier configurations count up to [`crate::limits::RETIRED_NAMES`].
 
 use std::collections::HashMap;
@@ -269,6 +269,11 @@ impl Metrics {
         self.tokens.stand_ins_live.set(gauge_value(stand_ins));
         self.tokens.access_tokens_cached.set(gauge_value(access_tokens));
         self.tokens.verified_tokens_cached.set(gauge_value(verified_tokens));
+    }
+
+    /// How many used ID tokens are remembered, now. To be set just before [`Metrics::render`].
+    pub fn used_tokens_remembered(&self, count: usize) {
+        self.tokens.used_tokens_remembered.set(gauge_value(count));
     }
 
     /// The configuration with this digest is in use since `unix_seconds` since 1970.

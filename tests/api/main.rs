@@ -58,6 +58,7 @@ mod rate_limited_exchanges;
 mod rate_limits;
 mod refuses;
 mod reloads;
+mod replays;
 mod retries;
 mod rules;
 mod sockets;

@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use emulator::{Algorithm, SigningKey, jwt};
 use octobroker::broker::{
-    AccessTokens, Admission, AdmissionError, Broker, Credential, ExchangeFailure, StandIns,
+    AccessTokens, Admission, AdmissionError, Broker, Credential, ExchangeFailure, Memories,
+    StandIns, UsedTokens,
 };
 use octobroker::clock::{Clock, ManualClock};
 use octobroker::config;
@@ -61,10 +62,11 @@ impl World {
             AccessTokens::new(exchange, remembered, Arc::clone(&dyn_clock), metrics);
         let life = Duration::from_secs(STAND_IN_LIFE);
         let stand_ins = StandIns::new(100, life, Arc::clone(&dyn_clock));
-        let stores = (100, access_tokens, stand_ins);
+        let used_tokens = UsedTokens::new(100, Arc::clone(&dyn_clock));
+        let memories = Memories { verified_tokens: 100, access_tokens, stand_ins, used_tokens };
         let policy = Policy::new(config.rules);
         let accounts = config.service_accounts;
-        let broker = Broker::new(Arc::new(verifier), policy, accounts, stores, dyn_clock);
+        let broker = Broker::new(Arc::new(verifier), policy, accounts, memories, dyn_clock);
         Self { broker, clock, octopus }
     }
 

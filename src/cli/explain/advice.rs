@@ -67,6 +67,10 @@ const ROWS: &[(Code, &str)] = &[
     (Code::UnsafePath, "Write the path plainly; %2F inside a segment is fine."),
     (Code::CredentialMissing, "Send the ID token as `Authorization: Bearer`."),
     (
+        Code::TokenReplayed,
+        "Log in once and go on with the stand-in, or take a new token for each request.",
+    ),
+    (
         Code::StandInUnknown,
         "Log in again: a stand-in ends with its time, or with the process that made it.",
     ),

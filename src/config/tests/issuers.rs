@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{each_is_refused, sound};
-use crate::identity::{Algorithm, Issuer, KeySource, TokenKind};
+use crate::identity::{Algorithm, Issuer, KeySource, Replay, TokenKind};
 
 fn issuer(members: &str) -> Issuer {
     sound(&custom(members)).issuers.remove(0)
@@ -162,6 +162,8 @@ fn lifetimes_and_audiences_are_bounded() {
             "1:97: issuers.ci.extra_audiences",
             "one of allow, refuse",
         ),
+        (&custom("replay: twice"), "1:88: issuers.ci.replay", "one of once, reuse"),
+        (&custom("replay: onse"), "1:88: issuers.ci.replay", "mean `once`?"),
         (&custom("extra_audiences: alow"), "1:97: issuers.ci.extra_audiences", "mean `allow`?"),
     ]);
 
@@ -172,6 +174,8 @@ fn lifetimes_and_audiences_are_bounded() {
     assert_eq!(full.max_token_lifetime, Duration::from_secs(300));
     assert_eq!((full.max_token_age, full.extra_audiences), (Some(Duration::from_secs(90)), true));
     assert!(!issuer("extra_audiences: refuse").extra_audiences);
+    assert_eq!((plain.replay, issuer("replay: reuse").replay), (Replay::Reuse, Replay::Reuse));
+    assert_eq!(issuer("replay: once").replay, Replay::Once);
 }
 
 #[test]

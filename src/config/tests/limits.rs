@@ -76,6 +76,7 @@ fn every_bound_can_be_moved() {
   verified_tokens: 1000
   access_tokens: '500'
   stand_ins: 50
+  used_tokens: 60
   exchange_timeout: 7s
   rate_limit_wait: 0s
   drain: 10s",
@@ -97,6 +98,7 @@ fn every_bound_can_be_moved() {
         verified_tokens: 1_000,
         access_tokens: 500,
         stand_ins: 50,
+        used_tokens: 60,
         exchange_timeout: Duration::from_secs(7),
         rate_limit_wait: Duration::ZERO,
         drain: Duration::from_secs(10),

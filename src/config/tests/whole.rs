@@ -69,7 +69,7 @@ fn the_annotated_file_says_the_defaults() {
         let is_audience_id = account.audience == account.id;
         let of_process =
             (config.listeners, config.admin, config.token_door, config.limits, config.log);
-        (of_issuer, of_octopus, is_audience_id, grant, of_process)
+        (of_issuer, issuer.replay, of_octopus, is_audience_id, grant, of_process)
     };
     assert_eq!(defaults(written), defaults(built_in));
 }

@@ -25,6 +25,7 @@ pub(in crate::telemetry) struct TokenSeries {
     pub(in crate::telemetry) access_tokens_cached: IntGauge,
     pub(in crate::telemetry) verified_tokens_cached: IntGauge,
     pub(in crate::telemetry) stand_ins_live: IntGauge,
+    pub(in crate::telemetry) used_tokens_remembered: IntGauge,
 }
 
 impl TokenSeries {
@@ -76,6 +77,11 @@ impl TokenSeries {
                 registry,
                 "octobroker_stand_ins_live",
                 "Stand-ins that are live.",
+            )?,
+            used_tokens_remembered: gauge(
+                registry,
+                "octobroker_used_tokens_remembered",
+                "ID tokens that have served, of those that serve once.",
             )?,
         };
         series.start(labels);

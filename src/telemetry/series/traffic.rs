@@ -179,9 +179,10 @@ const fn whole(count: f64) -> u64 {
 }
 
 /// How a request ends that a rule has admitted.
-const AFTER_A_RULE: [&str; 11] = [
+const AFTER_A_RULE: [&str; 12] = [
     "ok",
     Code::BadRequest.as_str(),
+    Code::TokenReplayed.as_str(),
     Code::RequestNotAllowed.as_str(),
     Code::RequestTimeout.as_str(),
     Code::Internal.as_str(),

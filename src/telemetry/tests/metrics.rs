@@ -64,6 +64,7 @@ fn known_series_stand_at_0_before_anything_happened() {
         r#"octobroker_access_tokens_rejected_total{service_account="reader"}"#,
         r"octobroker_access_tokens_cached",
         r"octobroker_verified_tokens_cached",
+        r"octobroker_used_tokens_remembered",
         r#"octobroker_jwks_refreshes_total{issuer="cluster",outcome="failed"}"#,
         r#"octobroker_jwks_last_success_timestamp_seconds{issuer="cluster"}"#,
         r#"octobroker_jwks_keys{issuer="github"}"#,
@@ -197,7 +198,7 @@ fn the_number_of_series_has_a_bound_that_traffic_does_not_move() {
 
     assert_eq!(series(&metrics), most);
     let requests = most.iter().filter(|key| key.starts_with("octobroker_requests_total"));
-    assert!(requests.count() <= 5 * 40 * (1 + 2 + 2));
+    assert!(requests.count() <= 5 * 41 * (1 + 2 + 2));
     assert!(!most.iter().any(|key| key.contains("evil")));
 }
 
@@ -246,6 +247,7 @@ fn each_event_moves_its_own_series() {
     metrics.access_token_requested(AccessTokenResult::Joined);
     metrics.access_token_rejected("release-bot");
     metrics.cached(7, u64::MAX, 0);
+    metrics.used_tokens_remembered(5);
 
     for (key, value) in [
         (
@@ -261,6 +263,7 @@ fn each_event_moves_its_own_series() {
         (r#"octobroker_access_token_requests_total{result="joined"}"#, 1.0),
         (r#"octobroker_access_tokens_rejected_total{service_account="release-bot"}"#, 1.0),
         ("octobroker_access_tokens_cached", 7.0),
+        ("octobroker_used_tokens_remembered", 5.0),
         ("octobroker_verified_tokens_cached", 9_223_372_036_854_775_807.0),
     ] {
         assert_eq!(sample(&metrics, key), Some(value), "{key}");
