@@ -126,9 +126,7 @@ impl RateBudgets {
 
     /// What is left for an account; `None` until Octopus has told of a limit.
     pub fn level(&self, account: &ServiceAccount) -> Option<RateLevel> {
-        let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = budgets.get(&account.name).filter(|known| known.id == account.id).cloned();
-        drop(budgets);
+        let known = known(&self.budgets.read().unwrap_or_else(PoisonError::into_inner), account);
         known?.level()
     }
 }
