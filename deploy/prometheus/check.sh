@@ -27,8 +27,8 @@ end() {
 }
 trap end EXIT
 
-# Free now, and below those that the system gives to whoever connects.
-read -r issuer octopus api tls admin prometheus < <(python3 -c '
+# Free once python has ended, and below those that the system gives to whoever connects.
+ports=$(python3 -c '
 import random, socket
 free = []
 while len(free) < 6:
@@ -37,6 +37,7 @@ while len(free) < 6:
     except OSError:
         pass
 print(*(one.getsockname()[1] for one in free))')
+read -r issuer octopus api tls admin prometheus <<<"$ports"
 
 until_ok() {
     for _ in $(seq 200); do
