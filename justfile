@@ -42,6 +42,10 @@ advisories:
 fuzz seconds="30" *targets:
     FUZZ_SECONDS={{ seconds }} .ci/fuzz {{ targets }}
 
+# Instructions of each step of a request, or of those whose name holds a word. Needs valgrind.
+bench *words:
+    cargo bench --bench cost -- --instructions {{ words }}
+
 # What a request costs beside nginx, HAProxy and Envoy. Needs nginx, haproxy, wrk and openssl of Debian.
 compare *arguments:
     bench/compare/run {{ arguments }}

@@ -10,6 +10,8 @@ from .processes import OTHER_CPU, Failure, program, run
 
 SCRIPT = Path(__file__).parent.parent / "wrk" / "requests.lua"
 CONNECTIONS = 16
+WARM_UP_SECONDS = 4
+SEE_SECONDS = 180
 
 
 class Outcome:
@@ -29,13 +31,25 @@ def load(peer, tokens, seconds, refused=False, connections=CONNECTIONS, **settin
             "--latency", "-s", SCRIPT, peer.url + peer.path]  # fmt: skip
     environment = {**os.environ, "TOKENS": str(tokens), **environment}
     with Spent(peer.pid) as spent:
-        said = run(argv, int(seconds) + 30, env=environment, preexec_fn=on_other_cpu)
+        said = run(argv, int(seconds) + 30, environment, OTHER_CPU)
     said = json.loads(said.strip().splitlines()[-1])
     if said["requests"] == 0 or said["broken"] > 0:
         raise Failure(f"{peer.name}: broken connections: {said}")
     if said["refused"] != (said["requests"] if refused else 0):
         raise Failure(f"{peer.name}: not all requests were {'refused' if refused else 'served'}: {said}")
     return Outcome(said, spent.ns)
+
+
+def warm_up(peer, tokens, **settings):
+    """Has a peer open its connections to the upstream, and know the first tokens."""
+    load(peer, tokens, WARM_UP_SECONDS, **settings)
+
+
+def see_each(peer, tokens, count):
+    """Sends each token of a file once, so that the peer knows all of them."""
+    outcome = load(peer, tokens, SEE_SECONDS, once=1)
+    if outcome.requests < 0.99 * count:
+        raise Failure(f"{peer.name} took only {outcome.requests} of {count} tokens in {SEE_SECONDS} s")
 
 
 def interleaved(peers, rounds, once):
@@ -56,10 +70,6 @@ def spread(values):
     """Half the range, in per cent of the median."""
     middle = median(values)
     return 50 * (max(values) - min(values)) / middle if middle else 0.0
-
-
-def on_other_cpu():
-    os.sched_setaffinity(0, OTHER_CPU)
 
 
 def missing():

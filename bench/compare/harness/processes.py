@@ -117,13 +117,23 @@ def die_with_parent():
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def run(argv, seconds, **options):
-    """Runs a program to its end, within so many seconds, and gives its standard output."""
-    argv = ["timeout", "-k", "5", str(seconds), *map(str, argv)]
-    done = subprocess.run(
-        argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds + 10, **options
-    )
+def run(argv, seconds, environment=None, cpu=None):
+    """Runs a program to its end, which comes within so many seconds, and gives its standard output."""
+
+    def prepare():
+        die_with_parent()
+        if cpu:
+            os.sched_setaffinity(0, cpu)
+
+    argv = [str(each) for each in argv]
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
+            env=environment, preexec_fn=prepare,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{argv[0]} took more than {seconds} s") from error
     if done.returncode != 0:
         words = (done.stderr + done.stdout)[-1500:]
-        raise Failure(f"{argv[4]} ended with {done.returncode}:\n{words}")
+        raise Failure(f"{argv[0]} ended with {done.returncode}:\n{words}")
     return done.stdout

@@ -21,7 +21,10 @@ http {{
     ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384;
     location = /.well-known/openid-configuration {{ return 200 '{discovery}'; }}
     location = /token/v1 {{ access_log exchanges.log bare; return 200 '{token}'; }}
-    location /sink {{
+    location = /slow-token {{
+      access_log exchanges.log bare; proxy_pass http://127.0.0.1:{sink}/slow;
+    }}
+    location = /api/packages/raw {{
       proxy_pass http://127.0.0.1:{sink}; proxy_request_buffering off; proxy_http_version 1.1;
     }}
     location / {{ return 200 '{page}'; }}
@@ -50,7 +53,17 @@ def certificates(stage):
     )  # fmt: skip
 
 
+EXCHANGED = {
+    "access_token": ACCESS_TOKEN,
+    "issued_token_type": "urn:ietf:params:oauth:token-type:jwt",
+    "token_type": "Bearer",
+    "expires_in": 3600,
+}
+
+
 class Upstream:
+    """Serving. `exchanges` counts the tokens that it gave out."""
+
     def __init__(self, stage, sink):
         self.stage, self.port = stage, free_port()
         certificates(stage)
@@ -62,14 +75,7 @@ class Upstream:
             port=self.port,
             sink=sink,
             discovery=json.dumps({"issuer": origin, "token_endpoint": f"{origin}/token/v1"}),
-            token=json.dumps(
-                {
-                    "access_token": ACCESS_TOKEN,
-                    "issued_token_type": "urn:ietf:params:oauth:token-type:jwt",
-                    "token_type": "Bearer",
-                    "expires_in": 3600,
-                }
-            ),
+            token=json.dumps(EXCHANGED),
             page=json.dumps(page),
         )
         config = stage.file("upstream.conf", text)

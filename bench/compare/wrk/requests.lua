@@ -6,7 +6,7 @@
 -- PAUSE: mean pause of a connection between two requests, in ms; 0 for none.
 
 local requests, at, pause = {}, 0, tonumber(os.getenv("PAUSE") or "0")
-local once = os.getenv("ONCE") == "1"
+local once, ended = os.getenv("ONCE") == "1", false
 
 function init(_)
     local headers = {}
@@ -21,7 +21,13 @@ end
 function request()
     at = at + 1
     if at > #requests then
-        if once then wrk.thread:stop() end
+        -- A thread that stops does not end wrk, which sleeps. The parent of this shell is wrk,
+        -- which hears no signal until the shell has ended.
+        if once and not ended then
+            ended = true
+            os.execute("(sleep 0.1; kill -INT $PPID) &")
+            wrk.thread:stop()
+        end
         at = 1
     end
     return requests[at]

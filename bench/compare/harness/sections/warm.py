@@ -1,6 +1,6 @@
 """One token, known already: what most requests of a job are."""
 
-from ..load import interleaved, load
+from ..load import interleaved, load, warm_up
 from ..report import cpu_table, ratio
 
 PEERS = ("nginx", "nginx-silent", "envoy-cached", "envoy", "haproxy", "octobroker")
@@ -10,7 +10,7 @@ def run(world):
     tokens = world.tokens("one.tokens", [world.issuer.mint()])
     peers = [peer.start() for peer in world.peers(*PEERS)]
     for peer in peers:
-        load(peer, tokens, 1)
+        warm_up(peer, tokens)
     options, report = world.options, world.report
     outcomes = interleaved(peers, options.rounds, lambda peer: load(peer, tokens, options.seconds))
     cpu_table(report, "Warm: one token again and again", outcomes, "nginx")
