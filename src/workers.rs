@@ -6,13 +6,15 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, LazyLock, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{self, Handle};
 use tokio::sync::oneshot;
+
+use crate::limits;
 
 /// Where connections are served. Clones share the threads.
 #[derive(Debug, Clone, Default)]
@@ -30,27 +32,30 @@ struct Worker {
 #[derive(Debug)]
 pub struct WorkerThreads {
     workers: Workers,
-    threads: Vec<Thread>,
+    /// One for each thread: takes how long work that blocks may go on.
+    stops: Vec<oneshot::Sender<Duration>>,
+    /// Disconnected once all threads have ended.
+    ended: mpsc::Receiver<()>,
 }
 
-#[derive(Debug)]
-struct Thread {
-    /// Takes how long work that blocks may go on.
-    stop: oneshot::Sender<Duration>,
-    handle: JoinHandle<()>,
-}
+/// How many workers there are: one for each processor that this process may use when it starts. Read
+/// once, so that every pool has room for every thread.
+static COUNT: LazyLock<usize> = LazyLock::new(|| {
+    thread::available_parallelism().map_or(1, usize::from).min(limits::WORKER_THREADS)
+});
 
 thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
 impl WorkerThreads {
-    /// One for each processor that this process may use.
+    /// One for each processor that this process may use, up to a bound.
     pub fn start() -> io::Result<Self> {
-        let count = thread::available_parallelism().map_or(1, usize::from);
-        let started = (1..=count).map(Worker::start).collect::<io::Result<Vec<_>>>()?;
-        let (all, threads): (Vec<_>, Vec<_>) = started.into_iter().unzip();
-        Ok(Self { workers: Workers { all: all.into() }, threads })
+        let (running, ended) = mpsc::sync_channel(1);
+        let start = |number| Worker::start(number, running.clone());
+        let started = (1..=*COUNT).map(start).collect::<io::Result<Vec<_>>>()?;
+        let (all, stops): (Vec<_>, Vec<_>) = started.into_iter().unzip();
+        Ok(Self { workers: Workers { all: all.into() }, stops, ended })
     }
 
     /// To be handed to whoever has connections to serve.
@@ -58,31 +63,33 @@ impl WorkerThreads {
         self.workers.clone()
     }
 
-    /// Ends what still runs; waits for work that blocks its thread for at most `timeout`.
+    /// Ends what still runs. Waits for it for at most twice `timeout`: a thread that is stuck, in a
+    /// read from a file system that hangs, say, ends with the process.
     pub fn end(self, timeout: Duration) {
-        let stopped = self.threads.into_iter().map(|Thread { stop, handle }| {
+        for stop in self.stops {
             // One that has ended needs no telling.
             let _ = stop.send(timeout);
-            handle
-        });
-        // All are told before one is waited for.
-        for handle in stopped.collect::<Vec<_>>() {
-            let _ = handle.join();
         }
+        // Nothing is ever sent: this returns when the last thread has let go of its end.
+        let _ = self.ended.recv_timeout(timeout * 2);
     }
 }
 
 impl Worker {
-    fn start(number: usize) -> io::Result<(Self, Thread)> {
+    fn start(
+        number: usize,
+        running: mpsc::SyncSender<()>,
+    ) -> io::Result<(Self, oneshot::Sender<Duration>)> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let worker = Self { runtime: runtime.handle().clone(), running: Arc::default() };
         let (stop, stopped) = oneshot::channel();
-        let handle = thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+        thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
             NUMBER.set(number);
             let timeout = runtime.block_on(stopped).unwrap_or_default();
             runtime.shutdown_timeout(timeout);
+            drop(running);
         })?;
-        Ok((worker, Thread { stop, handle }))
+        Ok((worker, stop))
     }
 }
 
@@ -103,7 +110,7 @@ impl Workers {
 
     /// How many threads there are, this one included, that [`number`] tells apart.
     pub fn numbers() -> usize {
-        thread::available_parallelism().map_or(1, usize::from) + 1
+        *COUNT + 1
     }
 
     /// Which of them this is: below [`Workers::numbers`]. All that are no workers are 0.
@@ -130,8 +137,6 @@ impl Drop for Running {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
 
     #[test]
@@ -149,7 +154,7 @@ mod tests {
         drop(told);
 
         let mut first: Vec<usize> = numbers.iter().take(workers.all.len()).collect();
-        threads.end(Duration::ZERO);
+        threads.end(Duration::from_secs(10));
 
         first.sort_unstable();
         assert_eq!(first, (1..Workers::numbers()).collect::<Vec<_>>(), "one each");

@@ -166,14 +166,12 @@ impl Broker {
             AdmissionError::Refused { issuer, error }
         })?;
         if let Some(admission) = known.admission(service_account) {
-            return Ok(admission.clone());
+            return Ok(admission);
         }
         let read_again = || self.verifier.claims_of(&known.id_token, &known.token);
         let claims = claims.or_else(read_again).ok_or_else(|| malformed(&known))?;
         let admission = self.authorize(&known, &claims, service_account)?;
-        let named = service_account.map(str::to_owned);
-        // Another request of the same job may have been first; both are right.
-        let _ = known.admitted.set((named, admission.clone()));
+        known.admitted(service_account, &admission);
         Ok(admission)
     }
 

@@ -4,8 +4,9 @@
 //! Each generation of the configuration has its own: what is known was judged by its issuers and
 //! rules. That a token's times and key set still hold is checked at each use.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 
 use super::Admission;
@@ -23,9 +24,9 @@ pub(super) struct VerifiedTokens {
 pub struct KnownToken {
     pub(super) id_token: IdToken,
     pub(super) token: Arc<VerifiedToken>,
-    /// As whom, when it was first admitted; with the service account that was named. A job names
-    /// the same account with all its requests, or none.
-    pub(super) admitted: OnceLock<(Option<String>, Admission)>,
+    /// As whom, when it was last admitted; with the service account that was named. A job names
+    /// the same account with nearly all its requests, or none.
+    admitted: ArcSwapOption<(Option<String>, Admission)>,
 }
 
 /// An ID token that somebody presents.
@@ -49,9 +50,15 @@ impl PresentedToken {
 
 impl KnownToken {
     /// What it is admitted as, if that is known for this name.
-    pub(super) fn admission(&self, service_account: Option<&str>) -> Option<&Admission> {
-        let (named, admission) = self.admitted.get()?;
-        (named.as_deref() == service_account).then_some(admission)
+    pub(super) fn admission(&self, service_account: Option<&str>) -> Option<Admission> {
+        let admitted = self.admitted.load();
+        let (named, admission) = &**admitted.as_ref()?;
+        (named.as_deref() == service_account).then(|| admission.clone())
+    }
+
+    pub(super) fn admitted(&self, service_account: Option<&str>, admission: &Admission) {
+        let named = service_account.map(str::to_owned);
+        self.admitted.store(Some(Arc::new((named, admission.clone()))));
     }
 }
 
@@ -85,7 +92,7 @@ impl VerifiedTokens {
     pub(super) fn remember(&self, id_token: IdToken, token: VerifiedToken) -> Arc<KnownToken> {
         let fingerprint = id_token.fingerprint();
         let token = Arc::new(token);
-        let known = Arc::new(KnownToken { id_token, token, admitted: OnceLock::new() });
+        let known = Arc::new(KnownToken { id_token, token, admitted: ArcSwapOption::empty() });
         self.known.insert(fingerprint, Arc::clone(&known));
         known
     }

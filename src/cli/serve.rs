@@ -78,6 +78,7 @@ fn run<W: Future<Output = Exit>>(
         Ok(started) => started,
         Err(error) => {
             error!(%error, "can't start");
+            log_end.flush(limits::LOG_FLUSH);
             return Exit::Failure;
         }
     };

@@ -163,7 +163,7 @@ pub const REFUSED_BODY_BYTES: usize = 1 << 20;
 /// How long, at most, the body of a refused request is read.
 pub const REFUSED_BODY_TIME: Duration = Duration::from_secs(1);
 
-/// Idle upstream connections kept per process.
+/// Idle upstream connections kept, for each thread that serves.
 pub const UPSTREAM_IDLE_CONNECTIONS: usize = 256;
 
 /// An idle upstream connection is closed after this: below Kestrel's 130 s and common balancers'
@@ -292,8 +292,12 @@ pub const FAILING_PEERS: u64 = 10_000;
 /// A peer without a failure is forgotten after this; its patience is whole again long before.
 pub const FAILING_PEER_REMEMBERED: Duration = Duration::from_secs(60);
 
-/// File descriptors kept for issuers, exchange, admin and the log, below the process's limit.
-pub const DESCRIPTOR_RESERVE: u64 = 64;
+/// Most threads that serve connections: more would only cost memory and descriptors.
+pub const WORKER_THREADS: usize = 16;
+
+/// File descriptors kept for issuers, exchange, admin and the log, and three for each thread, below
+/// the process's limit.
+pub const DESCRIPTOR_RESERVE: u64 = 128;
 
 /// Most connections to the admin listener.
 pub const ADMIN_CONNECTIONS: usize = 64;

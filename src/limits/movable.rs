@@ -133,8 +133,8 @@ mod tests {
         for (descriptors, memory, connections, requests) in [
             (None, None, 10_000, 2_000),
             (Some(1 << 20), mib(1 << 20), 10_000, 2_000),
-            (Some(20_064), None, 10_000, 2_000),
-            (Some(1_024), None, 480, 480),
+            (Some(20_128), None, 10_000, 2_000),
+            (Some(1_024), None, 448, 448),
             (Some(64), None, 16, 16),
             (Some(3), None, 1, 1),
             (None, mib(64), 256, 160),

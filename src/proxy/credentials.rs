@@ -1,5 +1,7 @@
 //! The caller's credential: found, and taken off for good.
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderName, header};
 
 use crate::identity::IdTokenError;
@@ -17,7 +19,7 @@ pub(super) const CARRIERS: [HeaderName; 6] = [
 ];
 
 /// What stands where a credential may stand. Nothing of it was checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found<'a> {
     /// No credential, or only empty ones.
     Nothing,
@@ -25,6 +27,16 @@ pub(super) enum Found<'a> {
     Bearer(&'a [u8]),
     /// Something in the place or the shape of an API key.
     Key(&'a [u8]),
+}
+
+impl fmt::Debug for Found<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Bearer(_) => "Bearer",
+            Self::Key(_) => "Key",
+        })
+    }
 }
 
 /// Finds the one credential among the headers and the `apikey` parameters of the query.

@@ -138,17 +138,24 @@ impl LogQueue {
 
     /// Lets lines gather for a moment, unless a chunk is full or the end is near.
     fn gather(&self) {
-        let is_too_little = |state: &mut Waiting| !state.is_ending && state.chunks.len() < 2;
+        let is_too_little = |state: &mut Waiting| {
+            !state.is_ending && !state.chunks.front().is_some_and(Chunk::is_full)
+        };
         let state = lock(&self.state);
         drop(self.filled.wait_timeout_while(state, limits::LOG_GATHER_TIME, is_too_little));
+    }
+}
+
+impl Chunk {
+    fn is_full(&self) -> bool {
+        self.text.len() >= limits::LOG_BYTES_AT_ONCE
     }
 }
 
 impl Waiting {
     /// True if the line was the last that its chunk takes.
     fn append(&mut self, line: &str) -> bool {
-        let is_full = |chunk: &Chunk| chunk.text.len() >= limits::LOG_BYTES_AT_ONCE;
-        if self.chunks.back().is_none_or(is_full) {
+        if self.chunks.back().is_none_or(Chunk::is_full) {
             let fresh = self.spare.take().unwrap_or_default();
             self.chunks.push_back(fresh);
         }
@@ -156,7 +163,7 @@ impl Waiting {
         chunk.text.push_str(line);
         chunk.text.push('\n');
         chunk.lines += 1;
-        is_full(chunk)
+        chunk.is_full()
     }
 }
 
