@@ -266,7 +266,8 @@ async fn administration_is_had_by_name_and_logins_never() {
     let world = World::allowing("allow: [everything, administer]").await;
     let job = world.job();
 
-    world.ask(&job, "POST /api/users/Users-21/apikeys").ok().await;
+    let key = json!({"Purpose": "a test", "UserId": "Users-21"});
+    world.ask(&job, "POST /api/users/Users-21/apikeys").json(&key).ok().await;
     world.ask(&job, "DELETE /api/Spaces-1/projects/Projects-1").ok().await;
     for call in ["POST /api/users/login", "POST /token/v1/", "GET /users/authenticate/x"] {
         world.ask(&job, call).refused(403, "request_not_allowed").await;

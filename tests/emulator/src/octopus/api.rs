@@ -26,7 +26,12 @@ impl Shared {
         let body: Value = serde_json::from_slice(&kept).unwrap_or_default();
         let path = request.path.clone();
         let segments: Vec<_> = in_space(&path).split('/').skip(1).collect();
-        match (request.head.method.clone(), segments.as_slice()) {
+        // RFC 9110 9.3.2: HEAD is answered as GET is, without the content.
+        let method = match request.head.method.clone() {
+            Method::HEAD => Method::GET,
+            method => method,
+        };
+        match (method, segments.as_slice()) {
             (Method::GET, ["users", "me"]) => self.me(&request),
             (Method::GET, ["spaces"]) => collection(&[space()]),
             (Method::GET, ["spaces", "all"]) => answer::json_reply(200, &json!([space()])),
