@@ -163,8 +163,10 @@ pub const REFUSED_BODY_BYTES: usize = 1 << 20;
 /// How long, at most, the body of a refused request is read.
 pub const REFUSED_BODY_TIME: Duration = Duration::from_secs(1);
 
-/// Idle upstream connections kept, for each thread that serves.
-pub const UPSTREAM_IDLE_CONNECTIONS: usize = 256;
+/// Idle upstream connections kept, for each thread that serves: as many as it may have busy in a
+/// burst. One that is closed for want of room is opened again at once, and a handshake costs more
+/// than ten requests.
+pub const UPSTREAM_IDLE_CONNECTIONS: usize = 1_024;
 
 /// An idle upstream connection is closed after this: below Kestrel's 130 s and common balancers'
 /// 60 s, so that ours is the side that closes.
