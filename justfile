@@ -46,6 +46,10 @@ fuzz seconds="30" *targets:
 bench *words:
     cargo bench --bench cost -- --instructions {{ words }}
 
+# Makes what is counted now the baseline of the next counts. Needs valgrind.
+baseline:
+    cargo bench --bench cost -- --instructions --write
+
 # What a request costs beside nginx, HAProxy and Envoy. Needs nginx, haproxy, wrk and openssl of Debian.
 compare *arguments:
     bench/compare/run {{ arguments }}
