@@ -108,7 +108,7 @@ impl Workers {
         });
     }
 
-    /// How many threads there are, this one included, that [`number`] tells apart.
+    /// How many threads there are, this one included, that [`Workers::number`] tells apart.
     pub fn numbers() -> usize {
         *COUNT + 1
     }

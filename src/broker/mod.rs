@@ -1,6 +1,6 @@
 //! The heart: an ID token in, an admission out; an admission in, an access token out.
 //!
-//! In: an [`IdToken`], and the service account that the caller named, if it did. Out: an
+//! In: an ID token, and the service account that the caller named, if it did. Out: an
 //! [`Admission`], the proof that the token was verified and that a rule matched; and for an
 //! admission an access token, cached or freshly exchanged.
 //!
