@@ -33,9 +33,11 @@ pub struct Step<'a> {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Applied {
+pub struct Applied<'a> {
     /// The GUIDs of the accounts that were made, by their names in Octopus.
     pub ids: Vec<(String, String)>,
+    /// The change that was not made, and why; what follows it was not tried.
+    pub stopped: Option<(&'a Change, ApplyError)>,
 }
 
 /// Why a change was not made.
@@ -55,21 +57,22 @@ pub enum ApplyError {
     NoAccount,
 }
 
-/// Makes the changes of a plan without problems; tells each when it is made. `now` is in Unix
-/// seconds. Gives the change that failed, too.
+/// Makes the changes of a plan without problems, up to the first that fails; tells each when it is
+/// made. `now` is in Unix seconds.
 pub async fn apply<'a>(
     administrator: &Administrator,
     plan: &'a Plan,
     now: u64,
     mut made: impl FnMut(Step<'a>),
-) -> Result<Applied, (&'a Change, ApplyError)> {
-    let (users, applied) = (BTreeMap::new(), Applied::default());
-    let mut work = Work { administrator, now, users, applied };
+) -> Applied<'a> {
+    let mut work = Work { administrator, now, users: BTreeMap::new(), ids: Vec::new() };
     for (change, number) in plan.changes.iter().zip(1..) {
-        work.make(change).await.map_err(|error| (change, error))?;
+        if let Err(error) = work.make(change).await {
+            return Applied { ids: work.ids, stopped: Some((change, error)) };
+        }
         made(Step { number, of: plan.changes.len(), change });
     }
-    Ok(work.applied)
+    Applied { ids: work.ids, stopped: None }
 }
 
 struct Work<'a> {
@@ -77,7 +80,7 @@ struct Work<'a> {
     now: u64,
     /// Accounts that were made: their user ids, by their names in lower case.
     users: BTreeMap<String, String>,
-    applied: Applied,
+    ids: Vec<(String, String)>,
 }
 
 impl Work<'_> {
@@ -145,7 +148,7 @@ impl Work<'_> {
         let user = user.ok_or_else(what)?;
         self.users.insert(username.to_lowercase(), user.user_id.clone());
         let account = FoundAccount::read(self.administrator, user).await?;
-        self.applied.ids.push((username.to_owned(), account.id));
+        self.ids.push((username.to_owned(), account.id));
         Ok(())
     }
 
@@ -178,8 +181,7 @@ impl Work<'_> {
     }
 
     async fn create_key(&self, user: &str, path: &Path, wish: &Wish<'_>) -> Result<(), ApplyError> {
-        let left_over = key_file::left_over(self.administrator, path, user).await?;
-        if left_over.is_none() {
+        if !key_file::is_left_over(self.administrator, path, user).await? {
             let key = self.new_key(user, wish).await?;
             key_file::write_beside(path, &key)?;
             let holder = self.administrator.with(&key).ok_or(ApplyError::NotProven)?;

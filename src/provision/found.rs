@@ -145,17 +145,6 @@ impl Found {
         Ok(found)
     }
 
-    /// Reads every service account with its identities, without keys and teams.
-    pub async fn read_accounts(administrator: &Administrator) -> Result<Self, AdministratorError> {
-        let mut found = Self::users(administrator).await?;
-        let services: Vec<FoundUser> =
-            found.users.iter().filter(|user| user.is_service).cloned().collect();
-        for user in services {
-            found.accounts.push(FoundAccount::read(administrator, user).await?);
-        }
-        Ok(found)
-    }
-
     async fn users(administrator: &Administrator) -> Result<Self, AdministratorError> {
         let users = administrator.items("/api/users", COLLECTION).await?.0;
         let users = users.iter().filter_map(FoundUser::of).collect();

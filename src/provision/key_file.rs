@@ -59,16 +59,14 @@ async fn whose(
     }
 }
 
-/// A key that was made and is not in its place yet, of a run that was cut off.
-pub(super) async fn left_over(
+/// Whether a key was made that is good and not in its place yet, by a run that was cut off.
+pub(super) async fn is_left_over(
     administrator: &Administrator,
     path: &Path,
     user_id: &str,
-) -> Result<Option<Secret>, AdministratorError> {
-    match look(administrator, &beside(path), user_id).await? {
-        HeldKey::Good(secret) => Ok(Some(secret)),
-        _ => Ok(None),
-    }
+) -> Result<bool, AdministratorError> {
+    let beside = look(administrator, &beside(path), user_id).await?;
+    Ok(matches!(beside, HeldKey::Good(_)))
 }
 
 /// Writes a key beside its place; whatever was there is gone.

@@ -5,7 +5,7 @@ use http::Request;
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::process::{Process, until};
+use crate::process::{Ended, Process, until};
 use crate::site::Site;
 use crate::world::{send, serving, text};
 
@@ -31,22 +31,36 @@ async fn one_file_and_apply_make_every_rule_work() {
     site.assert_whole();
     let writes = site.stage.octopus.writes();
     let again = site.apply(&[]).await;
+    assert_ids_are_told(&site, &again);
     assert_eq!((again.code, site.stage.octopus.writes()), (Some(0), writes));
     assert!(again.stdout.starts_with("✓ nothing to change"), "{}", again.stdout);
     assert_eq!(site.plan(&[]).await.0, Some(0));
 
     // The ids that it printed, in the file.
+    assert_ids_are_told(&site, &applied);
     let mut config = site.config.clone();
-    for (name, user) in [("release", "svc-release"), ("tooling", "svc-tooling")] {
+    for user in EXCHANGED.map(|(_, user)| user) {
         let id = site.user(user).external_id;
-        assert!(applied.stdout.contains(&format!("  {name}:\n    id: {id}")), "{}", applied.stdout);
         config = config
             .replace(&format!("username: {user}"), &format!("username: {user}\n    id: {id}"));
     }
     site.write(&config);
     assert_eq!(site.plan(&[]).await.0, Some(0));
+    let told = site.apply(&[]).await.stdout;
+    assert!(!told.contains("Write the ids"), "{told}");
     assert_every_rule_works(&site).await;
     site.close().await;
+}
+
+/// The accounts that need an id in the file, and their names in Octopus.
+const EXCHANGED: [(&str, &str); 2] = [("release", "svc-release"), ("tooling", "svc-tooling")];
+
+/// Whoever runs `apply` learns each id that the file lacks, whichever run has made the account.
+fn assert_ids_are_told(site: &Site, applied: &Ended) {
+    for (name, user) in EXCHANGED {
+        let entry = format!("  {name}:\n    id: {}", site.user(user).external_id);
+        assert!(applied.stdout.contains(&entry), "{}", applied.stdout);
+    }
 }
 
 /// Asks through a real broker with a token for each rule.
@@ -116,6 +130,7 @@ async fn a_failure_at_any_step_is_survived_by_running_again() {
             assert_eq!(failed.stdout.matches("] ✓").count(), number - 1);
             let repaired = site.apply(&[]).await;
             assert_eq!(repaired.code, Some(0), "{number} {how:?}: {repaired:?}");
+            assert_ids_are_told(&site, &repaired);
             site.assert_whole();
             let writes = site.stage.octopus.writes();
             assert_eq!(site.apply(&[]).await.code, Some(0));

@@ -9,7 +9,6 @@ use super::page::{line, write};
 use super::report;
 use super::{AdministratorFlags, OptionFlags, Session, exit};
 use crate::cli::explain::safe;
-use crate::cli::identity::block_on;
 use crate::cli::page::Page;
 use crate::cli::{Environment, Exit, Output, complain, print};
 use crate::provision::{Applied, ApplyError, Change, Plan, apply};
@@ -37,15 +36,7 @@ impl ApplyFlags {
             complain("octobroker: nobody could be asked beside JSON; write --yes");
             return Exit::Usage;
         }
-        let config = match self.administrator.load(environment) {
-            Ok(config) => config,
-            Err(exit) => return exit,
-        };
-        block_on(async {
-            let session = match self.administrator.session(&config, environment).await {
-                Ok(session) => session,
-                Err(exit) => return exit,
-            };
+        self.administrator.run(environment, async |session| {
             let plan = self.options.plan(&session);
             match self.begin(&session, &plan, environment) {
                 Some(exit) => exit,
@@ -63,11 +54,11 @@ impl ApplyFlags {
         }
         if !plan.problems.is_empty() {
             complain("octobroker: nothing was changed: what is marked ✗ must be settled first");
-            self.tell(session, plan, &Applied::default(), None);
+            self.tell(session, plan, 0, &Applied::default());
             return Some(Exit::Failure);
         }
         if plan.changes.is_empty() {
-            self.tell(session, plan, &Applied::default(), None);
+            self.tell(session, plan, 0, &Applied::default());
             return Some(Exit::Ok);
         }
         if !self.yes && !is_wanted() {
@@ -82,61 +73,45 @@ impl ApplyFlags {
             print("");
         }
         let mut count = 0;
-        let made = apply(&session.administrator, plan, session.now, |step| {
+        let applied = apply(&session.administrator, plan, session.now, |step| {
             count = step.number;
             if self.output == Output::Human {
                 let text = line(step.change);
                 print(&format!("[{}/{}] ✓ {text}", step.number, step.of));
             }
         });
-        match made.await {
-            Ok(applied) => {
-                self.tell(session, plan, &applied, None);
-                Exit::Ok
-            }
-            Err((change, error)) => {
-                let failure = Failure { made: count, change, error: &error };
-                self.tell(session, plan, &Applied::default(), Some(&failure));
-                failure.exit()
-            }
-        }
+        let applied = applied.await;
+        self.tell(session, plan, count, &applied);
+        applied.stopped.map_or(Exit::Ok, |(_, error)| failed(&error))
     }
 
-    /// What came of it.
-    fn tell(
-        &self,
-        session: &Session,
-        plan: &Plan,
-        applied: &Applied,
-        failure: Option<&Failure<'_>>,
-    ) {
+    /// What came of it: so many changes were made.
+    fn tell(&self, session: &Session, plan: &Plan, made: usize, applied: &Applied<'_>) {
+        let failure = applied.stopped.as_ref().map(|(change, error)| sentence(change, error));
+        let ids = ids_to_write(session, applied);
         if self.output == Output::Json {
             let mut document = report::json(session, plan);
             if let Some(members) = document.as_object_mut() {
-                let is_blocked = !plan.problems.is_empty();
-                let all = if is_blocked { 0 } else { plan.changes.len() };
-                let made = failure.map_or(all, |failure| failure.made);
+                let ids = ids.into_iter().map(|(name, id)| (name.to_owned(), json!(id)));
                 members.insert("applied".to_owned(), json!(made));
-                members.insert("ids".to_owned(), ids(session, applied));
-                members.insert("error".to_owned(), json!(failure.map(Failure::sentence)));
+                members.insert("ids".to_owned(), Value::Object(ids.collect()));
+                members.insert("error".to_owned(), json!(failure));
             }
             print(&safe(&document.to_string()));
             return;
         }
         if let Some(failure) = failure {
             complain(&format!(
-                "octobroker: {}. What was made stays; run it again, and it goes on from there",
-                failure.sentence()
+                "octobroker: {failure}. What was made stays; run it again, and it goes on from there"
             ));
         }
-        let made = made(session, applied);
-        if !made.is_empty() {
+        if !ids.is_empty() {
             let mut lines = vec![
                 String::new(),
                 "Write the ids into the configuration, for the broker needs them:".to_owned(),
                 "service_accounts:".to_owned(),
             ];
-            for (name, id) in made {
+            for (name, id) in ids {
                 lines.push(format!("  {}:", escaped(name)));
                 lines.push(format!("    id: {}", escaped(id)));
             }
@@ -145,43 +120,30 @@ impl ApplyFlags {
     }
 }
 
-/// Where it ended.
-struct Failure<'a> {
-    made: usize,
-    change: &'a Change,
-    error: &'a ApplyError,
+fn sentence(change: &Change, error: &ApplyError) -> String {
+    format!("{} was not made: {}", line(change), escaped(&error_chain(error)))
 }
 
-impl Failure<'_> {
-    fn sentence(&self) -> String {
-        let error = escaped(&error_chain(self.error));
-        format!("{} was not made: {error}", line(self.change))
-    }
-
-    fn exit(&self) -> Exit {
-        match self.error {
-            ApplyError::Octopus(error) => exit(error),
-            ApplyError::KeyFile(_) | ApplyError::NoAccount => Exit::Failure,
-            ApplyError::NotProven => Exit::Refused,
-        }
+fn failed(error: &ApplyError) -> Exit {
+    match error {
+        ApplyError::Octopus(error) => exit(error),
+        ApplyError::KeyFile(_) | ApplyError::NoAccount => Exit::Failure,
+        ApplyError::NotProven => Exit::Refused,
     }
 }
 
-fn ids(session: &Session, applied: &Applied) -> Value {
-    let pairs = made(session, applied).into_iter();
-    Value::Object(pairs.map(|(name, id)| (name.to_owned(), json!(id))).collect())
-}
-
-/// The accounts that were made and are exchanged for, by their configured names, with their ids.
-fn made<'a>(session: &'a Session, applied: &'a Applied) -> Vec<(&'a str, &'a str)> {
-    let exchanged = session.wanted.accounts.iter().filter(|account| !account.is_keyed);
-    let id = |username: &str| applied.ids.iter().find(|(made, _)| made == username);
-    exchanged
-        .filter_map(|account| {
-            let (_, id) = id(account.username.as_deref()?)?;
-            Some((account.name.as_str(), id.as_str()))
-        })
-        .collect()
+/// The accounts that are exchanged for and whose ids the file lacks, with those ids: whether this
+/// run made them, one before it, or somebody by hand.
+fn ids_to_write<'a>(session: &'a Session, applied: &'a Applied<'_>) -> Vec<(&'a str, &'a str)> {
+    let accounts = session.wanted.accounts.iter();
+    let lacking = accounts.filter(|account| !account.is_keyed && account.id.is_none());
+    let known = lacking.filter_map(|account| {
+        let username = account.username.as_deref()?;
+        let made = applied.ids.iter().find(|(made, _)| made == username).map(|(_, id)| id);
+        let id = made.or_else(|| session.found.account(account).map(|there| &there.id))?;
+        Some((account.name.as_str(), id.as_str()))
+    });
+    known.collect()
 }
 
 /// Asks whoever sits there. Only `yes` is a yes.

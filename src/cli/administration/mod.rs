@@ -13,6 +13,7 @@ use clap::Args;
 pub(super) use apply::ApplyFlags;
 pub(super) use plan::PlanFlags;
 
+use super::identity::block_on;
 use super::{ConfigFlag, Environment, Exit, complain, refuse};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Ids};
@@ -110,7 +111,20 @@ impl AdministratorFlags {
         }
     }
 
-    /// Reads all that the configuration has to do with.
+    /// Reads the configuration, and in Octopus all that it has to do with; then does `work`.
+    fn run(&self, environment: Environment<'_>, work: impl AsyncFnOnce(Session) -> Exit) -> Exit {
+        let config = match self.load(environment) {
+            Ok(config) => config,
+            Err(exit) => return exit,
+        };
+        block_on(async {
+            match self.session(&config, environment).await {
+                Ok(session) => work(session).await,
+                Err(exit) => exit,
+            }
+        })
+    }
+
     async fn session(
         &self,
         config: &Config,

@@ -6,7 +6,6 @@ use super::page::write;
 use super::report::json;
 use super::{AdministratorFlags, OptionFlags};
 use crate::cli::explain::safe;
-use crate::cli::identity::block_on;
 use crate::cli::page::Page;
 use crate::cli::{Environment, Exit, Output, print};
 use crate::provision::Plan;
@@ -26,15 +25,7 @@ pub(in crate::cli) struct PlanFlags {
 impl PlanFlags {
     /// Reads, compares, tells.
     pub(in crate::cli) fn run(&self, environment: Environment<'_>) -> Exit {
-        let config = match self.administrator.load(environment) {
-            Ok(config) => config,
-            Err(exit) => return exit,
-        };
-        block_on(async {
-            let session = match self.administrator.session(&config, environment).await {
-                Ok(session) => session,
-                Err(exit) => return exit,
-            };
+        self.administrator.run(environment, async |session| {
             let plan = self.options.plan(&session);
             let text = match self.output {
                 Output::Json => safe(&json(&session, &plan).to_string()),
