@@ -3,7 +3,7 @@
 //! Lines are appended to chunks, so that a line costs no allocation and a burst costs few calls.
 
 use std::collections::VecDeque;
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,6 +45,8 @@ struct Waiting {
 struct Chunk {
     text: String,
     lines: usize,
+    /// Of earlier lines, so many are said to be lost.
+    lost: u64,
 }
 
 impl LogQueue {
@@ -91,12 +93,17 @@ impl LogQueue {
     /// The work of the writing thread.
     pub(super) fn write_for_ever(&self) {
         loop {
-            let chunk = self.take();
-            // There is nowhere to say that it failed.
-            let _ = io::stderr().lock().write_all(chunk.text.as_bytes());
-            self.put_back(chunk);
+            self.write_next(&mut io::stderr());
             self.gather();
         }
+    }
+
+    /// Writes the oldest chunk. What could not be written is lost; that is said when writing works
+    /// again.
+    fn write_next(&self, out: &mut impl io::Write) {
+        let chunk = self.take();
+        let is_written = out.write_all(chunk.text.as_bytes()).is_ok();
+        self.put_back(chunk, is_written);
     }
 
     /// The oldest chunk; waits for the first line.
@@ -114,22 +121,25 @@ impl LogQueue {
             let line = serde_json::json!({
                 "level": "error",
                 "target": "octobroker::telemetry",
-                "message": "lines of the log were lost: nobody read it",
+                "message": "lines of the log were lost: nobody read them, or there was no room to write",
                 "lines": lost,
             });
             chunk.text.push_str(&line.to_string());
             chunk.text.push('\n');
+            chunk.lost = lost;
         }
         chunk
     }
 
-    /// The lines of a chunk are written: there is room for as many others.
-    fn put_back(&self, mut chunk: Chunk) {
+    /// The lines of a chunk are written, or lost: there is room for as many others.
+    fn put_back(&self, mut chunk: Chunk, is_written: bool) {
         self.lines.fetch_sub(chunk.lines, Ordering::Relaxed);
-        chunk.lines = 0;
+        let lost = if is_written { 0 } else { chunk.lost + chunk.lines as u64 };
+        (chunk.lines, chunk.lost) = (0, 0);
         chunk.text.clear();
         let mut state = lock(&self.state);
         state.is_writing = false;
+        state.lost += lost;
         state.spare = Some(chunk);
         drop(state);
         self.written.notify_all();
@@ -203,9 +213,40 @@ mod tests {
 
         let chunk = queue.take();
         assert_eq!(queue.room().now_or_never(), None, "nothing is written yet");
-        queue.put_back(chunk);
+        queue.put_back(chunk, true);
 
         assert_eq!(queue.room().now_or_never(), Some(()));
+    }
+
+    /// A disk that is full.
+    struct Full;
+
+    impl io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_could_not_be_written_are_told_when_there_is_room_again() {
+        let queue = LogQueue::default();
+        for line in ["one", "two"] {
+            queue.push(line);
+            queue.write_next(&mut Full);
+        }
+        let mut out = Vec::new();
+
+        queue.push("three");
+        queue.write_next(&mut out);
+
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("three\n") && text.contains("\"lines\":2"), "{text}");
+        queue.push("four");
+        assert_eq!(queue.take().text, "four\n", "told once");
     }
 
     #[test]
@@ -222,7 +263,7 @@ mod tests {
             assert!(chunk.text.ends_with('\n'));
             assert!(chunk.text.len() < limits::LOG_BYTES_AT_ONCE + 16);
             text.push_str(&chunk.text);
-            queue.put_back(chunk);
+            queue.put_back(chunk, true);
         }
 
         assert!(text.lines().eq(&lines));
