@@ -229,6 +229,9 @@ pub enum AdmissionError {
         /// For each rule that was tried, the first condition that failed.
         missed: Vec<Missed>,
     },
+    /// A fault of this program: they were read when the token was verified.
+    #[error("the claims of a token that is known can't be read again")]
+    NoClaims,
     /// A fault of this program: configuration checks that every rule's account is there.
     #[error("the rule {rule} names a service account that is not there")]
     NoAccount {
@@ -243,7 +246,7 @@ impl AdmissionError {
         match self {
             Self::Refused { error, .. } => error.code(),
             Self::NoRule { .. } => Code::NoRuleMatched,
-            Self::NoAccount { .. } => Code::Internal,
+            Self::NoClaims | Self::NoAccount { .. } => Code::Internal,
         }
     }
 }

@@ -34,7 +34,7 @@ use verified_tokens::VerifiedTokens;
 
 use crate::ambient::AmbientError;
 use crate::clock::Clock;
-use crate::identity::{Claims, IdTokenError, Rejected, Verifier, VerifyError};
+use crate::identity::{Claims, IdTokenError, Rejected, Verifier};
 use crate::octopus::{API_KEY, Grant, ServiceAccount};
 use crate::secret::Secret;
 use crate::trust::Policy;
@@ -96,12 +96,6 @@ impl Credential {
             Self::ApiKey(value) => (API_KEY, value),
         }
     }
-}
-
-/// Can't be: the claims of a token that is known were read before.
-fn malformed(known: &KnownToken) -> AdmissionError {
-    let issuer = Some(known.token.issuer_name().to_owned());
-    AdmissionError::Refused { issuer, error: VerifyError::Malformed }
 }
 
 impl Broker {
@@ -169,7 +163,7 @@ impl Broker {
             return Ok(admission);
         }
         let read_again = || self.verifier.claims_of(&known.id_token, &known.token);
-        let claims = claims.or_else(read_again).ok_or_else(|| malformed(&known))?;
+        let claims = claims.or_else(read_again).ok_or(AdmissionError::NoClaims)?;
         let admission = self.authorize(&known, &claims, service_account)?;
         known.admitted(service_account, &admission);
         Ok(admission)

@@ -312,7 +312,7 @@ pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
             }
             refusal
         }
-        error @ AdmissionError::NoAccount { .. } => {
+        error @ (AdmissionError::NoClaims | AdmissionError::NoAccount { .. }) => {
             Refusal::new(code).with_detail(error.to_string())
         }
     }
