@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::runtime::{self, Handle};
 use tokio::sync::oneshot;
 
-use crate::limits;
+use crate::{limits, tasks};
 
 /// Where connections are served. Clones share the threads.
 #[derive(Debug, Clone, Default)]
@@ -98,11 +98,11 @@ impl Workers {
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let least = self.all.iter().min_by_key(|worker| worker.running.load(Ordering::Relaxed));
         let Some(worker) = least else {
-            crate::tasks::spawn(work);
+            tasks::spawn(work);
             return;
         };
         let running = Running::begin(&worker.running);
-        crate::tasks::spawn_on(&worker.runtime, async move {
+        tasks::spawn_on(&worker.runtime, async move {
             work.await;
             drop(running);
         });

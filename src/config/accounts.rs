@@ -87,7 +87,7 @@ pub(super) struct Surroundings<'a> {
     pub(super) environment: Environment<'a>,
     /// The variables in which secrets were found.
     pub(super) secret_variables: &'a RefCell<Vec<String>>,
-    pub(super) ids: Ids<'a>,
+    pub(super) ids: Ids,
 }
 
 /// An account, and what Octopus is to know of it.
@@ -175,7 +175,7 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     /// The id, if there is one or none is needed; else what to write.
-    fn id(self, ids: Ids<'_>) -> Result<Option<String>, String> {
+    fn id(self, ids: Ids) -> Result<Option<String>, String> {
         let username = self.provision.username.as_deref();
         let sentence = if self.is_agent && self.api_key.is_none() {
             "agent service accounts of Octopus have API keys only; write `api_key: { file: … }`"
@@ -196,12 +196,6 @@ impl Parts<'_> {
                                             Octopus where it is missing, and prints the id to write \
                                             here"
                     .to_owned(),
-                (Ids::Known(known), Some(name)) => {
-                    if let Some(id) = known.get(&name.to_lowercase()) {
-                        return Ok(Some(id.clone()));
-                    }
-                    format!("no service account in Octopus is called {name}; run `octobroker apply`")
-                }
             }
         };
         Err(sentence)

@@ -85,7 +85,7 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<Config, ConfigE
 pub fn load_with(
     path: &Path,
     environment: Environment<'_>,
-    ids: Ids<'_>,
+    ids: Ids,
 ) -> Result<Config, ConfigError> {
     let mut bytes = Vec::new();
     let mut problems = Problems::new(path);
@@ -117,7 +117,7 @@ pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Co
 fn read(
     (text, path): (&str, &Path),
     environment: Environment<'_>,
-    ids: Ids<'_>,
+    ids: Ids,
     mut problems: Problems,
 ) -> Result<Config, ConfigError> {
     if text.len() > CONFIG_BYTES {

@@ -1,7 +1,6 @@
 //! What Octopus is to know of a service account: its name there, teams, directory, key. Only
 //! `octobroker plan` and `apply` make something of it.
 
-use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -12,13 +11,11 @@ use super::values::duration;
 use super::yaml::Node;
 use crate::provision::{ActiveDirectory, WantedKey};
 
-/// Which ids of service accounts are known beside those that are written.
+/// Whether service accounts may lack their ids.
 #[derive(Debug, Clone, Copy)]
-pub enum Ids<'a> {
-    /// None: an account without an id is a mistake.
+pub enum Ids {
+    /// An account without an id is a mistake.
     Written,
-    /// These, by the accounts' names in Octopus, in lower case.
-    Known(&'a BTreeMap<String, String>),
     /// Octopus is asked for them later, and keys may be missing too: nothing can be served so.
     Awaited,
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::claims::{self, Claims, ClaimsError, Registered};
 use super::header::Header;
-use super::id_token::{Fingerprint, IdToken, IdTokenError};
+use super::id_token::{IdToken, IdTokenError};
 use super::issuer::{Issuer, Replay, TokenKind};
-use super::key_store::{KeyStatus, KeyStore};
+use super::key_store::KeyStore;
 use super::trusted::{Named, Reading, Trusted};
 use super::{svid, times};
 use crate::clock::Clock;
@@ -23,7 +23,6 @@ pub struct VerifiedToken {
     issuer: Arc<Issuer>,
     audience: String,
     claims: Registered,
-    fingerprint: Fingerprint,
     /// The key set that verified it.
     key_generation: u64,
 }
@@ -63,11 +62,6 @@ impl VerifiedToken {
     /// False once `exp` is past, without any leeway: Octopus need not forgive what we do.
     pub fn is_live_at(&self, unix_seconds: f64) -> bool {
         unix_seconds < self.claims.expires
-    }
-
-    /// SHA-256 of the token.
-    pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
     }
 }
 
@@ -295,10 +289,8 @@ impl Verifier {
         let issuer = Arc::clone(&trusted.issuer);
         times::check(&claims.registered, &issuer, self.clock.unix_seconds())?;
         let audience = self.audience(&claims, &issuer)?.to_owned();
-        let (registered, fingerprint) = (claims.registered.clone(), token.fingerprint());
-        let token =
-            VerifiedToken { issuer, audience, claims: registered, fingerprint, key_generation };
-        Ok((token, claims))
+        let registered = claims.registered.clone();
+        Ok((VerifiedToken { issuer, audience, claims: registered, key_generation }, claims))
     }
 
     /// The issuer that `iss` names, byte for byte; else the trust domain in `sub`.
@@ -338,20 +330,12 @@ impl Verifier {
         }
     }
 
-    /// The issuers and their keys, for readiness, refreshing and the status page.
+    /// The issuers and their keys, for readiness, refreshing and the status.
     pub fn issuers(&self) -> impl Iterator<Item = (&Issuer, &Arc<KeyStore>)> {
         self.issuers
             .values()
             .chain(self.trust_domains.values())
             .map(|trusted| (&*trusted.issuer, &trusted.keys))
-    }
-
-    /// What the operator sees of each issuer's keys, by name.
-    pub fn key_status(&self) -> Vec<(String, KeyStatus)> {
-        let status = self.issuers().map(|(issuer, keys)| (issuer.name.clone(), keys.status()));
-        let mut status: Vec<_> = status.collect();
-        status.sort_by(|(first, _), (second, _)| first.cmp(second));
-        status
     }
 }
 

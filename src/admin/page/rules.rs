@@ -1,8 +1,7 @@
 //! Who may do what.
 
 use super::markup::Html;
-use crate::admin::status::GrantStatus;
-use crate::admin::status::RuleStatus;
+use crate::admin::status::{GrantStatus, RuleStatus};
 
 pub(super) fn put(html: &mut Html, rules: &[RuleStatus]) {
     html.markup("<section id=\"rules\">\n<h2>Who may do what</h2>\n");

@@ -158,7 +158,7 @@ impl Status {
         status
     }
 
-    /// As JSON in which no character can steer a terminal.
+    /// As JSON.
     pub(super) fn document(&self) -> String {
         serde_json::to_string_pretty(self)
             .unwrap_or_else(|error| serde_json::json!({ "error": error.to_string() }).to_string())

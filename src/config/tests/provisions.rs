@@ -1,6 +1,5 @@
 //! What stands on a service account for Octopus's side.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{GOOD, each_is_refused, environment};
@@ -21,7 +20,7 @@ const WHOLE: &str = "service_accounts:
   keyed: { api_key: { env: NOT_SET } }
 ";
 
-fn with(sections: &str, ids: Ids<'_>) -> Result<Config, ConfigError> {
+fn with(sections: &str, ids: Ids) -> Result<Config, ConfigError> {
     let good: Vec<&str> = GOOD.iter().map(|(_, section)| *section).collect();
     let text = format!("{}\n{}\n{}\n{sections}", good[0], good[1], good[3]);
     let file = std::env::temp_dir().join(format!(
@@ -56,17 +55,11 @@ fn what_octopus_is_to_know_is_read_and_awaits_ids_and_keys() {
 }
 
 #[test]
-fn an_id_that_is_not_written_may_be_known_otherwise() {
+fn an_account_without_an_id_serves_nobody_yet() {
     let account = "service_accounts: { bot: { username: Svc-Bot } }";
-    let id = "5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33";
-    let known = BTreeMap::from([("svc-bot".to_owned(), id.to_owned())]);
 
-    let config = with(account, Ids::Known(&known)).unwrap();
-    assert_eq!(config.service_accounts[0].id.as_deref(), Some(id));
-    assert_eq!(config.rules[0].audience, id);
-    let unknown = with(account, Ids::Known(&BTreeMap::new())).unwrap_err().to_string();
-    assert!(unknown.contains("no service account in Octopus is called Svc-Bot"), "{unknown}");
     let missing = with(account, Ids::Written).unwrap_err().to_string();
+
     assert!(missing.contains("`octobroker apply` makes the account"), "{missing}");
 }
 
