@@ -73,7 +73,9 @@ fn run<W: Future<Output = Exit>>(
     // Fails only if there is a subscriber already, which then serves.
     let _ = tracing::subscriber::set_global_default(log);
     watch_panics(None);
-    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    // One thread accepts, answers probes and keeps keys and tokens fresh. This one follows the
+    // configuration: a reload that takes long, or a file system that hangs, holds up nobody.
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let (runtime, threads) = match runtime.and_then(|it| Ok((it, WorkerThreads::start()?))) {
         Ok(started) => started,
         Err(error) => {
