@@ -1,5 +1,5 @@
 //! What is deployed beside the program says what the program says: alerts, dashboard and their
-//! documentation name metrics, codes and pages that are there. That the expressions mean something is
+//! documentation name metrics, codes, keys and pages that are there. That the expressions mean something is
 //! tested with Prometheus itself, by `deploy/prometheus/check.sh`.
 
 #![expect(
@@ -125,6 +125,23 @@ fn compose_s_prometheus_reads_the_rules() {
     assert!(compose.contains(mount));
     assert!(prometheus.contains("rule_files: [octobroker.rules.yml]"));
     assert!(prometheus.contains("job_name: octobroker"), "the alerts look for that word");
+}
+
+/// As `deploy/check-kubernetes.py schema` makes it: the values of the chart, and the broker's own
+/// schema as that of `config`.
+#[test]
+fn the_chart_knows_every_key() {
+    let json = |file| serde_json::from_str::<Value>(&read(file)).unwrap();
+    let mut expected = json("deploy/helm/values.own.json");
+    let mut broker = json("config/octobroker.schema.json");
+    let broker_members = broker.as_object_mut().unwrap();
+    broker_members.remove("$schema").unwrap();
+    expected["$defs"] = broker_members.remove("$defs").unwrap();
+    expected["properties"]["config"] = broker;
+
+    let chart = json("deploy/helm/octobroker/values.schema.json");
+
+    assert!(chart == expected, "python3 deploy/check-kubernetes.py schema makes it anew");
 }
 
 #[test]
