@@ -28,7 +28,7 @@ doc:
 
 # The demonstration: an issuer, an Octopus, a broker and a few requests.
 demo *arguments:
-    cargo run --release --example demo {{ if arguments == "" { "" } else { "-- " + arguments } }}
+    cargo run --example demo {{ if arguments == "" { "" } else { "-- " + arguments } }}
 
 # Dependencies: licences, sources, bans and duplicates. Needs cargo-deny.
 deny:

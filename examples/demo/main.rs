@@ -1,4 +1,4 @@
-//! The demonstration: `cargo run --release --example demo`.
+//! The demonstration: `cargo run --example demo`.
 //!
 //! A pretend GitHub issuer, a pretend Octopus and the broker itself start on loopback and play five
 //! short acts with real requests, real tokens and real clocks. Everything that is told is checked:
@@ -34,7 +34,7 @@ Octopus, the next one reuses the cached token, curl runs in `octobroker exec` an
 for an API key, an impostor and a forger are refused. Nothing leaves loopback, nothing is written to
 disk.
 
-usage: cargo run --release --example demo [-- OPTIONS]
+usage: cargo run --example demo [-- OPTIONS]
 
 options:
   --once   end after the metrics instead of staying up for curl; exits 1 if anything is not as told
