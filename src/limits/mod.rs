@@ -163,6 +163,10 @@ pub const REFUSED_BODY_BYTES: usize = 1 << 20;
 /// How long, at most, the body of a refused request is read.
 pub const REFUSED_BODY_TIME: Duration = Duration::from_secs(1);
 
+/// Connections to Octopus that are being opened at once, TLS included: fewer than a server's usual
+/// accept queue holds (Kestrel's 512).
+pub const UPSTREAM_OPENINGS: usize = 256;
+
 /// Idle upstream connections kept, for each thread that serves: as many as it may have busy in a
 /// burst. One that is closed for want of room is opened again at once, and a handshake costs more
 /// than ten requests.

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
@@ -26,6 +27,9 @@ pub(super) struct Connector {
     port: u16,
     tls: Option<Arc<ClientConfig>>,
     timeout: Duration,
+    /// More connections at once than a server's accept queue has room for would be lost on the way
+    /// and tried again seconds later. Those that wait here are opened in order.
+    openings: Semaphore,
 }
 
 /// Why there is no connection.
@@ -80,7 +84,8 @@ impl Connector {
     pub(super) fn new(upstream: &Upstream) -> Self {
         let (host, port) = upstream.socket();
         let tls = upstream.is_encrypted().then(|| upstream.tls_roots.shared_config());
-        Self { host, port, tls, timeout: upstream.connect_timeout }
+        let openings = Semaphore::new(limits::UPSTREAM_OPENINGS);
+        Self { host, port, tls, timeout: upstream.connect_timeout, openings }
     }
 
     /// A new connection. Its driver runs as a task until either side closes, or until it is
@@ -103,6 +108,8 @@ impl Connector {
     }
 
     async fn stream(&self) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, ConnectError> {
+        // Never closed, so that it is always had in the end.
+        let _opening = self.openings.acquire().await;
         let (host, port) = (&self.host, self.port);
         let tcp = |source| ConnectError::Tcp { host: host.clone(), port, source };
         let stream = TcpStream::connect((host.as_str(), port)).await.map_err(tcp)?;
@@ -124,5 +131,45 @@ impl Connector {
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name, stream).await.map_err(tls)?;
         Ok(MaybeHttpsStream::Https(TokioIo::new(stream)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::TcpListener;
+    use std::pin::Pin;
+    use std::task::Poll;
+
+    use tokio::task::unconstrained;
+
+    use super::*;
+    use crate::http_client::TlsRoots;
+
+    async fn is_pending(opening: &mut (impl Future + Unpin)) -> bool {
+        poll_fn(|context| Poll::Ready(Pin::new(&mut *opening).poll(context).is_pending())).await
+    }
+
+    #[tokio::test]
+    async fn one_too_many_waits_until_another_is_open() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let base = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let connector = Connector::new(&Upstream::new(base, TlsRoots::system()).unwrap());
+        let mut openings = Vec::new();
+        for _ in 0..limits::UPSTREAM_OPENINGS {
+            let mut opening = Box::pin(unconstrained(connector.stream()));
+            assert!(is_pending(&mut opening).await);
+            listener.accept().unwrap();
+            openings.push(opening);
+        }
+
+        let mut one_too_many = Box::pin(unconstrained(connector.stream()));
+
+        assert!(is_pending(&mut one_too_many).await);
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        openings.remove(0).await.unwrap();
+        assert!(is_pending(&mut one_too_many).await);
+        listener.accept().unwrap();
     }
 }
