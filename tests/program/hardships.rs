@@ -1,10 +1,13 @@
 //! A process that lacks what others take for granted: descriptors, a log, memory for core files, a
 //! home. It serves, or says what is missing; it never spins.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -115,6 +118,58 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
         process.signal("TERM");
         assert_eq!(process.ended().await, Some(0), "{name}");
     }
+}
+
+#[tokio::test]
+async fn while_nobody_reads_the_log_requests_wait_then_are_refused_and_no_line_is_lost() {
+    let world = World::start("stuck-log", "").await;
+    let refused = Arc::new(AtomicUsize::new(0));
+    world.process.shut_ear();
+
+    let callers: Vec<_> = (0..16)
+        .map(|_| {
+            let (address, refused) = (world.address, Arc::clone(&refused));
+            tokio::spawn(async move {
+                let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+                let handshake = hyper::client::conn::http1::handshake(stream).await;
+                let (mut sender, connection) = handshake.unwrap();
+                tokio::spawn(connection);
+                for _ in 0..40_000 {
+                    let request = http::Request::get("/api/users/me").header("host", "localhost");
+                    let request = request.body(Full::<Bytes>::default()).unwrap();
+                    let answer = sender.send_request(request).await.unwrap();
+                    if answer.status() == 503 {
+                        return code(answer).await;
+                    }
+                    assert_eq!(answer.status(), 401);
+                    refused.fetch_add(1, Ordering::Relaxed);
+                    answer.into_body().collect().await.unwrap();
+                }
+                String::from("never")
+            })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), "overloaded");
+    }
+    assert!(get(world.admin, "/readyz").await.is_some(), "the operator is let in");
+
+    world.process.open_ear();
+    until("it serves again", async || (world.asked().await == 200).then_some(())).await;
+    let refused = refused.load(Ordering::Relaxed);
+    until("each line is read", async || {
+        let heard = world.process.heard();
+        (heard.matches("\"code\":\"credential_missing\"").count() == refused).then_some(())
+    })
+    .await;
+    assert!(!world.process.heard().contains("lines of the log were lost"));
+    world.close().await;
+}
+
+/// The code of a refusal.
+async fn code(answer: http::Response<Incoming>) -> String {
+    let body: serde_json::Value = serde_json::from_str(&text(answer).await).unwrap();
+    body["code"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]

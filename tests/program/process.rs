@@ -3,16 +3,24 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// A running program. It is killed when dropped.
 pub(crate) struct Process {
     child: Child,
     heard: Arc<Mutex<String>>,
+    ear: Arc<Ear>,
     /// Open as long as the process is watched, so that nothing breaks: it only fills.
     #[expect(dead_code, reason = "held for its drop")]
     unread: Option<ChildStderr>,
+}
+
+/// Whether what it says is read. What is not read fills its pipe.
+#[derive(Default)]
+struct Ear {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
 }
 
 /// How a program ended.
@@ -86,7 +94,7 @@ impl Process {
             heard.extend(byte);
         }
         let heard = Arc::new(Mutex::new(String::from_utf8(heard).unwrap()));
-        Self { child, heard, unread: Some(stderr) }
+        Self { child, heard, ear: Arc::default(), unread: Some(stderr) }
     }
 
     pub(crate) fn start(arguments: &[&str], folder: &Path) -> Self {
@@ -97,15 +105,18 @@ impl Process {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let heard = Arc::<Mutex<String>>::default();
-        let listener = Arc::clone(&heard);
+        let ear = Arc::<Ear>::default();
+        let (listener, listeners_ear) = (Arc::clone(&heard), Arc::clone(&ear));
         std::thread::spawn(move || {
             let mut piece = [0; 4_096];
             while let Ok(size @ 1..) = stderr.read(&mut piece) {
                 let text = String::from_utf8_lossy(&piece[..size]);
                 listener.lock().unwrap().push_str(&text);
+                let is_shut = listeners_ear.is_shut.lock().unwrap();
+                drop(listeners_ear.opened.wait_while(is_shut, |is_shut| *is_shut));
             }
         });
-        Self { child, heard, unread: None }
+        Self { child, heard, ear, unread: None }
     }
 
     /// Starts it from a shell, which does something to its own process before it becomes the
@@ -121,6 +132,17 @@ impl Process {
     /// What it said on stderr so far.
     pub(crate) fn heard(&self) -> String {
         self.heard.lock().unwrap().clone()
+    }
+
+    /// From now on nothing of what it says is read, but for the piece that is awaited.
+    pub(crate) fn shut_ear(&self) {
+        *self.ear.is_shut.lock().unwrap() = true;
+    }
+
+    /// It is read again, from where it was left.
+    pub(crate) fn open_ear(&self) {
+        *self.ear.is_shut.lock().unwrap() = false;
+        self.ear.opened.notify_all();
     }
 
     /// Sends a signal: `TERM`, `HUP`.
