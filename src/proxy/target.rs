@@ -139,11 +139,17 @@ fn is_safe_segment(segment: &str) -> bool {
 }
 
 /// Whether a segment that was decoded once holds an escape that would mean something to a reader
-/// who decodes a second time. How it was spelt (`%252e`, `%25%32%65`) is of no matter here.
+/// who decodes a second time, or comes to mean something to one who decodes a third time. How it was
+/// spelt (`%252e`, `%25%32%65`) is of no matter here.
 fn hides_an_escape(decoded: &str) -> bool {
     let is_separating = |byte: u8| b"./\\;%".contains(&byte) || byte.is_ascii_control();
-    let mut hidden = decoded.split('%').skip(1).filter_map(escaped);
-    hidden.any(is_separating) || !is_safe_text(&percent_decode_str(decoded).decode_utf8_lossy())
+    let twice = percent_decode_str(decoded).decode_utf8_lossy();
+    escapes(decoded).any(is_separating) || !is_safe_text(&twice) || escapes(&twice).next().is_some()
+}
+
+/// The bytes of the escapes in a text that may have other `%` as well.
+fn escapes(text: &str) -> impl Iterator<Item = u8> {
+    text.split('%').skip(1).filter_map(escaped)
 }
 
 /// Whether the text of a segment is read alike by all.
@@ -192,6 +198,7 @@ mod tests {
         "/api/%252%65",
         "/api/%25%32e",
         "/api/%25%33%62x",
+        "/api/%25%25%33%33%62",
         "/api/%2525",
         "/api/%25%32%35",
         "/api/%252525252e",

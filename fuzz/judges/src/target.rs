@@ -69,7 +69,9 @@ fn is_safe(segment: &str) -> bool {
     let mut hidden =
         hidden.filter(|byte| *byte < 0x20 || *byte == 0x7f || b"./\\;%".contains(byte));
     let twice = decode_where_possible(&once);
-    whole && hidden.next().is_none() && is_plain(text) && is_plain(&String::from_utf8_lossy(&twice))
+    let is_final = (0..twice.len()).all(|at| escape(&twice[at..]).is_none());
+    let is_harmless = hidden.next().is_none() && is_final;
+    whole && is_harmless && is_plain(text) && is_plain(&String::from_utf8_lossy(&twice))
 }
 
 fn is_plain(text: &str) -> bool {
