@@ -14,6 +14,8 @@ use crate::telemetry::{Code, Missed};
 #[derive(Debug, Clone)]
 pub struct Admission {
     admitted: Arc<Admitted>,
+    /// What a workload presented.
+    presented: Option<IdToken>,
     /// True if a stand-in was presented, which may outlive the ID token.
     pub(super) is_stand_in: bool,
 }
@@ -46,7 +48,7 @@ pub(super) struct AccessKey {
 #[derive(Debug, Clone)]
 pub(super) enum Caller {
     /// A workload's, by its ID token.
-    Workload { id_token: IdToken, token: Arc<VerifiedToken> },
+    Workload(Arc<VerifiedToken>),
     /// The broker's own, by the ID token that its platform gave it.
     Itself(Arc<OwnToken>),
     /// The broker's own, where the service account has an API key and needs no identity.
@@ -71,19 +73,25 @@ impl<'a> Identity<'a> {
     }
 }
 
-impl Admission {
-    /// An admission of this caller by this rule.
+impl Admitted {
+    /// This caller, by this rule.
     pub(super) fn new(
         caller: Caller,
         rule: Option<String>,
         service_account: Arc<ServiceAccount>,
         grant: Arc<Grant>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let identity = caller.identity(&service_account);
         let key = Arc::new(AccessKey::of(identity, &service_account));
         let number = RANDOM.hash_one((identity.issuer, identity.subject));
-        let admitted = Admitted { caller, rule, service_account, grant, key, number };
-        Self { admitted: Arc::new(admitted), is_stand_in: false }
+        Arc::new(Self { caller, rule, service_account, grant, key, number })
+    }
+}
+
+impl Admission {
+    /// The admission of a request that presented this ID token, if it presented one.
+    pub(super) fn of(admitted: Arc<Admitted>, presented: Option<IdToken>) -> Self {
+        Self { admitted, presented, is_stand_in: false }
     }
 
     /// The same, for whoever presents a stand-in.
@@ -108,7 +116,7 @@ impl Admission {
     /// The verified token of a workload.
     pub fn token(&self) -> Option<&VerifiedToken> {
         match self.caller() {
-            Caller::Workload { token, .. } => Some(token),
+            Caller::Workload(token) => Some(token),
             Caller::Itself(_) | Caller::KeyHolder => None,
         }
     }
@@ -149,7 +157,7 @@ impl Admission {
     /// What is exchanged.
     pub(super) fn id_token(&self) -> Option<&IdToken> {
         match self.caller() {
-            Caller::Workload { id_token, .. } => Some(id_token),
+            Caller::Workload(_) => self.presented.as_ref(),
             Caller::Itself(own) => Some(own.id_token()),
             Caller::KeyHolder => None,
         }
@@ -163,7 +171,7 @@ impl Admission {
     /// The same, at another time: in seconds since 1970.
     pub(super) fn is_exchangeable_at(&self, unix_seconds: f64) -> bool {
         match self.caller() {
-            Caller::Workload { token, .. } => token.is_live_at(unix_seconds),
+            Caller::Workload(token) => token.is_live_at(unix_seconds),
             Caller::Itself(own) => own.is_live_at(unix_seconds),
             Caller::KeyHolder => false,
         }
@@ -173,7 +181,7 @@ impl Admission {
 impl Caller {
     fn identity<'a>(&'a self, service_account: &'a ServiceAccount) -> Identity<'a> {
         match self {
-            Self::Workload { token, .. } => Identity::of(token),
+            Self::Workload(token) => Identity::of(token),
             Self::Itself(own) => Identity {
                 issuer: own.issuer(),
                 subject: own.subject(),

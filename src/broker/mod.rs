@@ -27,14 +27,14 @@ pub use admission::{Admission, AdmissionError, Identity};
 pub use own_identity::OwnIdentity;
 pub use stand_ins::{Holder, StandInError, StandInHolding, StandIns};
 pub use used_tokens::{UseError, UsedTokens};
-pub use verified_tokens::{KnownToken, PresentedToken};
+pub use verified_tokens::PresentedToken;
 
-use admission::Caller;
-use verified_tokens::VerifiedTokens;
+use admission::{Admitted, Caller};
+use verified_tokens::{KnownToken, VerifiedTokens};
 
 use crate::ambient::AmbientError;
 use crate::clock::Clock;
-use crate::identity::{Claims, IdTokenError, Rejected, Verifier};
+use crate::identity::{Claims, IdToken, IdTokenError, Rejected, Verifier};
 use crate::octopus::{API_KEY, Grant, ServiceAccount};
 use crate::secret::Secret;
 use crate::trust::Policy;
@@ -155,39 +155,36 @@ impl Broker {
         presented: PresentedToken,
         service_account: Option<&str>,
     ) -> Result<Admission, AdmissionError> {
-        let (known, claims) = self.verify(presented).await.map_err(|rejected| {
+        let PresentedToken { id_token, known } = presented;
+        let (known, claims) = self.verify(&id_token, known).await.map_err(|rejected| {
             let Rejected { issuer, error } = rejected;
             AdmissionError::Refused { issuer, error }
         })?;
-        if let Some(admission) = known.admission(service_account) {
-            return Ok(admission);
+        if let Some(admitted) = known.admitted(service_account) {
+            return Ok(Admission::of(admitted, Some(id_token)));
         }
-        let read_again = || self.verifier.claims_of(&known.id_token, &known.token);
+        let read_again = || self.verifier.claims_of(&id_token, &known.token);
         let claims = claims.or_else(read_again).ok_or(AdmissionError::NoClaims)?;
-        let admission = self.authorize(&known, &claims, service_account)?;
-        known.admitted(service_account, &admission);
-        Ok(admission)
+        let admitted = self.authorize(&known, &claims, service_account)?;
+        known.admit(service_account, &admitted);
+        Ok(Admission::of(admitted, Some(id_token)))
     }
 
     /// One that was verified before is believed again as long as its key set is in use and its
     /// times hold. The claims come with one that was verified now.
     async fn verify(
         &self,
-        presented: PresentedToken,
+        id_token: &IdToken,
+        known: Option<Arc<KnownToken>>,
     ) -> Result<(Arc<KnownToken>, Option<Claims>), Rejected> {
-        let id_token = match presented {
-            PresentedToken::Known(known) => match self.verifier.still_holds(&known.token) {
-                Ok(true) => return Ok((known, None)),
-                Ok(false) => known.id_token.clone(),
-                Err(rejected) => {
-                    self.verified_tokens.forget(&known.id_token);
-                    return Err(rejected);
-                }
-            },
-            PresentedToken::New(id_token) => id_token,
-        };
-        let outcome = Box::pin(self.verifier.verify(&id_token)).await;
-        let (token, claims) = outcome.inspect_err(|_| self.verified_tokens.forget(&id_token))?;
+        if let Some(known) = known {
+            let still_holds = self.verifier.still_holds(&known.token);
+            if still_holds.inspect_err(|_| self.verified_tokens.forget(id_token))? {
+                return Ok((known, None));
+            }
+        }
+        let outcome = Box::pin(self.verifier.verify(id_token)).await;
+        let (token, claims) = outcome.inspect_err(|_| self.verified_tokens.forget(id_token))?;
         Ok((self.verified_tokens.remember(id_token, token), Some(claims)))
     }
 
@@ -196,7 +193,7 @@ impl Broker {
         known: &KnownToken,
         claims: &Claims,
         service_account: Option<&str>,
-    ) -> Result<Admission, AdmissionError> {
+    ) -> Result<Arc<Admitted>, AdmissionError> {
         let token = Arc::clone(&known.token);
         let rule = match self.policy.authorize((&token, claims), service_account) {
             Ok(rule) => rule,
@@ -207,8 +204,7 @@ impl Broker {
         let Some(account) = account.cloned() else {
             return Err(AdmissionError::NoAccount { rule: name });
         };
-        let caller = Caller::Workload { id_token: known.id_token.clone(), token };
-        Ok(Admission::new(caller, Some(name), account, grant))
+        Ok(Admitted::new(Caller::Workload(token), Some(name), account, grant))
     }
 
     /// The service account with this id or name.
@@ -257,7 +253,8 @@ impl Broker {
     /// What an admission of an earlier configuration is under this one: the issuer must be what it
     /// was, the account the same at Octopus, and a rule must let the token's holder act as it.
     fn judge_again(&self, earlier: &Admission) -> Option<Admission> {
-        let Caller::Workload { id_token, token } = earlier.caller() else { return None };
+        let Caller::Workload(token) = earlier.caller() else { return None };
+        let id_token = earlier.id_token()?;
         if !self.verifier.still_believes(id_token, token) {
             return None;
         }
@@ -267,7 +264,9 @@ impl Broker {
         let claims = self.verifier.claims_of(id_token, token)?;
         let rule = self.policy.authorize((token, &claims), Some(&account.name)).ok()?;
         let (name, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
-        Some(Admission::new(earlier.caller().clone(), Some(name), Arc::clone(account), grant))
+        let caller = earlier.caller().clone();
+        let admitted = Admitted::new(caller, Some(name), Arc::clone(account), grant);
+        Some(Admission::of(admitted, Some(id_token.clone())))
     }
 
     /// How many verified tokens are remembered. Sweeps out what has ended.

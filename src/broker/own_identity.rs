@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::access_tokens::AccessTokens;
-use super::admission::{Admission, Caller};
+use super::admission::{Admission, Admitted, Caller};
 use crate::ambient::{AmbientError, AmbientIdentity, OwnToken};
 use crate::octopus::{Grant, ServiceAccount};
 
@@ -94,6 +94,6 @@ impl OwnIdentity {
 
     fn admission(&self, caller: Caller) -> Admission {
         let service_account = Arc::clone(&self.service_account);
-        Admission::new(caller, None, service_account, Arc::clone(&self.grant))
+        Admission::of(Admitted::new(caller, None, service_account, Arc::clone(&self.grant)), None)
     }
 }

@@ -1,5 +1,6 @@
 //! What is known of ID tokens that were verified: found by the hash of the whole token, so that a
-//! token which is presented again costs neither a signature nor a search through the rules.
+//! token which is presented again costs neither a signature nor a search through the rules. The token itself
+//! is not kept: whoever presents it again brings it.
 //!
 //! Each generation of the configuration has its own: what is known was judged by its issuers and
 //! rules. That a token's times and key set still hold is checked at each use.
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use moka::sync::Cache;
 
-use super::Admission;
+use super::admission::Admitted;
 use crate::identity::{Fingerprint, IdToken, IdTokenError, VerifiedToken};
 use crate::limits;
 
@@ -21,44 +22,50 @@ pub(super) struct VerifiedTokens {
 
 /// A token that was verified, and what it was admitted as.
 #[derive(Debug)]
-pub struct KnownToken {
-    pub(super) id_token: IdToken,
+pub(super) struct KnownToken {
     pub(super) token: Arc<VerifiedToken>,
     /// As whom, when it was last admitted; with the service account that was named. A job names
     /// the same account with nearly all its requests, or none.
-    admitted: ArcSwapOption<(Option<String>, Admission)>,
+    admitted: ArcSwapOption<(Option<String>, Arc<Admitted>)>,
 }
 
 /// An ID token that somebody presents.
 #[derive(Debug)]
-pub enum PresentedToken {
-    /// It was verified before, and may be believed again.
-    Known(Arc<KnownToken>),
-    /// Nothing is known of it.
-    New(IdToken),
+pub struct PresentedToken {
+    pub(super) id_token: IdToken,
+    /// If it was verified before, and may be believed again.
+    pub(super) known: Option<Arc<KnownToken>>,
 }
 
 impl PresentedToken {
     /// SHA-256 of the token.
     pub fn fingerprint(&self) -> Fingerprint {
-        match self {
-            Self::Known(known) => known.id_token.fingerprint(),
-            Self::New(id_token) => id_token.fingerprint(),
-        }
+        self.id_token.fingerprint()
+    }
+
+    /// True if it was verified before.
+    pub fn is_known(&self) -> bool {
+        self.known.is_some()
     }
 }
 
 impl KnownToken {
     /// What it is admitted as, if that is known for this name.
-    pub(super) fn admission(&self, service_account: Option<&str>) -> Option<Admission> {
-        let admitted = self.admitted.load();
-        let (named, admission) = &**admitted.as_ref()?;
-        (named.as_deref() == service_account).then(|| admission.clone())
+    pub(super) fn admitted(&self, service_account: Option<&str>) -> Option<Arc<Admitted>> {
+        let last = self.admitted.load();
+        let (named, admitted) = &**last.as_ref()?;
+        (named.as_deref() == service_account).then(|| Arc::clone(admitted))
     }
 
-    pub(super) fn admitted(&self, service_account: Option<&str>, admission: &Admission) {
+    pub(super) fn admit(&self, service_account: Option<&str>, admitted: &Arc<Admitted>) {
         let named = service_account.map(str::to_owned);
-        self.admitted.store(Some(Arc::new((named, admission.clone()))));
+        self.admitted.store(Some(Arc::new((named, Arc::clone(admitted)))));
+    }
+
+    /// Of how many usual tokens it takes the place.
+    fn weight(&self) -> u32 {
+        let kept = self.token.subject().len() + self.token.token_id().map_or(0, str::len);
+        u32::try_from(1 + kept / limits::VERIFIED_TOKEN_BYTES).unwrap_or(u32::MAX)
     }
 }
 
@@ -83,17 +90,19 @@ impl VerifiedTokens {
         if text.len() > bytes_max {
             return Err(IdTokenError::TooLarge);
         }
-        match self.known.get(&Fingerprint::of(text)) {
-            Some(known) => Ok(PresentedToken::Known(known)),
-            None => IdToken::parse(text, bytes_max).map(PresentedToken::New),
-        }
+        let fingerprint = Fingerprint::of(text);
+        let known = self.known.get(&fingerprint);
+        let id_token = match &known {
+            Some(_) => IdToken::seen_before(text, fingerprint).ok_or(IdTokenError::Malformed)?,
+            None => IdToken::parse(text, bytes_max)?,
+        };
+        Ok(PresentedToken { id_token, known })
     }
 
-    pub(super) fn remember(&self, id_token: IdToken, token: VerifiedToken) -> Arc<KnownToken> {
-        let fingerprint = id_token.fingerprint();
+    pub(super) fn remember(&self, id_token: &IdToken, token: VerifiedToken) -> Arc<KnownToken> {
         let token = Arc::new(token);
-        let known = Arc::new(KnownToken { id_token, token, admitted: ArcSwapOption::empty() });
-        self.known.insert(fingerprint, Arc::clone(&known));
+        let known = Arc::new(KnownToken { token, admitted: ArcSwapOption::empty() });
+        self.known.insert(id_token.fingerprint(), Arc::clone(&known));
         known
     }
 
@@ -105,13 +114,5 @@ impl VerifiedTokens {
     pub(super) fn count(&self) -> u64 {
         self.known.run_pending_tasks();
         self.known.entry_count()
-    }
-}
-
-impl KnownToken {
-    /// Of how many usual tokens it takes the place.
-    fn weight(&self) -> u32 {
-        let usual = self.id_token.expose().len().div_ceil(limits::VERIFIED_TOKEN_BYTES);
-        u32::try_from(usual).unwrap_or(u32::MAX)
     }
 }

@@ -13,8 +13,8 @@ pub const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
 /// A verified token that nobody presents is forgotten after this; verifying it again costs 20 µs.
 pub const VERIFIED_TOKEN_IDLE_TIME: Duration = Duration::from_secs(10 * 60);
 
-/// A larger token takes the place of several where verified ones are remembered, so that their
-/// number bounds their memory as well. Usual ones have 1-2 KiB.
+/// One of which more is kept takes the place of several where verified tokens are remembered, so that
+/// their number bounds their memory as well. Of usual ones 100-200 bytes are kept.
 pub const VERIFIED_TOKEN_BYTES: usize = 2 << 10;
 
 /// Deepest nesting of a JSON document that somebody else wrote.

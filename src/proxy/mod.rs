@@ -232,7 +232,7 @@ impl Proxy {
     /// A token that is known costs nothing and passes; for another, a peer that failed too often
     /// has to wait, so that its forgeries don't cost a signature check each.
     fn check_patience(&self, token: &PresentedToken, origin: &Origin) -> Result<(), Refusal> {
-        if matches!(token, PresentedToken::Known(_)) {
+        if token.is_known() {
             return Ok(());
         }
         match origin.peer.and_then(|peer| self.peers.pause(peer)) {
