@@ -111,7 +111,17 @@ pub fn load_with(
 /// Builds the configuration of a text that stands in the file `path`; the files that it names are
 /// looked for beside that one.
 pub fn parse(text: &str, path: &Path, environment: Environment<'_>) -> Result<Config, ConfigError> {
-    read((text, path), environment, Ids::Written, Problems::new(path))
+    parse_with(text, path, environment, Ids::Written)
+}
+
+/// The same, where ids of service accounts may be missing.
+pub fn parse_with(
+    text: &str,
+    path: &Path,
+    environment: Environment<'_>,
+    ids: Ids,
+) -> Result<Config, ConfigError> {
+    read((text, path), environment, ids, Problems::new(path))
 }
 
 fn read(

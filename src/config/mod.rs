@@ -59,7 +59,7 @@ use std::sync::Arc;
 pub use ambient::AmbientConfig;
 pub use find::find;
 pub use lints::{LINTS, Lint};
-pub use load::{load, load_with, parse};
+pub use load::{load, load_with, parse, parse_with};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Finding, Severity};
 pub use provisions::Ids;

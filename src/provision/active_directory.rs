@@ -18,6 +18,14 @@ pub struct ActiveDirectory {
 }
 
 impl ActiveDirectory {
+    /// Who a login says that an account is; `None` if it is of another provider.
+    pub fn of_login(login: &Value) -> Option<Self> {
+        let is_ours = login.get("IdentityProviderName").and_then(Value::as_str) == Some(PROVIDER);
+        let claim = |name| value(login, name).filter(|value| !value.is_empty()).map(str::to_owned);
+        let sam = claim("sam").filter(|_| is_ours)?;
+        Some(Self { sam, upn: claim("upn"), email: claim("email") })
+    }
+
     /// As Octopus writes an external login; `display_name` is what people see.
     pub fn login(&self, display_name: &str) -> Value {
         let mut claims = Map::new();
@@ -44,7 +52,8 @@ impl ActiveDirectory {
         self.is_of(login) && self.claims().all(is_said)
     }
 
-    fn claims(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// What identifies it, by the names of Octopus and of the configuration.
+    pub fn claims(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let upn = self.upn.as_deref().map(|upn| ("upn", upn));
         let email = self.email.as_deref().map(|email| ("email", email));
         [("sam", self.sam.as_str())].into_iter().chain(upn).chain(email)

@@ -140,9 +140,29 @@ impl Found {
             let held = super::key_file::look(administrator, &key.path, user_id).await?;
             found.held.insert(account.name.clone(), held);
         }
-        let teams = administrator.items("/api/teams", COLLECTION).await?.0;
-        found.teams = teams.iter().filter_map(FoundTeam::of).collect();
+        found.read_teams(administrator).await?;
         Ok(found)
+    }
+
+    /// Reads every service account, and the teams; no keys.
+    pub async fn read_services(administrator: &Administrator) -> Result<Self, AdministratorError> {
+        let mut found = Self::users(administrator).await?;
+        let services: Vec<FoundUser> =
+            found.users.iter().filter(|user| user.is_service).cloned().collect();
+        for user in services {
+            found.accounts.push(FoundAccount::read(administrator, user).await?);
+        }
+        found.read_teams(administrator).await?;
+        Ok(found)
+    }
+
+    async fn read_teams(
+        &mut self,
+        administrator: &Administrator,
+    ) -> Result<(), AdministratorError> {
+        let teams = administrator.items("/api/teams", COLLECTION).await?.0;
+        self.teams = teams.iter().filter_map(FoundTeam::of).collect();
+        Ok(())
     }
 
     async fn users(administrator: &Administrator) -> Result<Self, AdministratorError> {

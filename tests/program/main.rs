@@ -18,6 +18,7 @@ mod execs;
 mod explains;
 mod hardships;
 mod identities;
+mod imports;
 mod lives;
 mod provisions;
 mod reloads;

@@ -2,6 +2,7 @@
 //! file or a variable and never an argument, and what is read with it.
 
 mod apply;
+mod import;
 mod page;
 mod plan;
 mod report;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub(super) use apply::ApplyFlags;
+pub(super) use import::ImportFlags;
 pub(super) use plan::PlanFlags;
 
 use super::identity::block_on;
@@ -66,12 +68,8 @@ struct Session {
 }
 
 impl AdministratorFlags {
-    /// The configuration, in which ids and keys may be missing yet.
     fn load(&self, environment: Environment<'_>) -> Result<Config, Exit> {
-        let exists = |path: &Path| path.exists();
-        let path = config::find(self.config.config.as_deref(), environment, &exists);
-        path.and_then(|path| config::load_with(&path, environment, Ids::Awaited))
-            .map_err(|error| refuse(&error))
+        load(&self.config, environment)
     }
 
     /// The credential, for the server.
@@ -149,6 +147,14 @@ impl OptionFlags {
             PlanOptions { prune: self.prune, rotate_keys: self.rotate_keys, now: session.now };
         Plan::of(&session.wanted, &session.found, options)
     }
+}
+
+/// The configuration, in which ids and keys may be missing yet.
+fn load(flag: &ConfigFlag, environment: Environment<'_>) -> Result<Config, Exit> {
+    let exists = |path: &Path| path.exists();
+    let path = config::find(flag.config.as_deref(), environment, &exists);
+    path.and_then(|path| config::load_with(&path, environment, Ids::Awaited))
+        .map_err(|error| refuse(&error))
 }
 
 /// Says why Octopus could not be read or written, and with which code to end.
