@@ -25,7 +25,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde_json::json;
 
-use administration::{ApplyFlags, ImportFlags, PlanFlags};
+use administration::{ApplyFlags, ExportFlags, ImportFlags, PlanFlags};
 use check::CheckFlags;
 use doctor::DoctorFlags;
 use exec::ExecFlags;
@@ -62,6 +62,8 @@ enum Command {
     /// Print what stands in Octopus (service accounts, OIDC identities) as a configuration to go on
     /// from.
     Import(ImportFlags),
+    /// Print what `apply` would make in another form.
+    Export(ExportFlags),
     /// Print an Octopus access token of the broker's own identity, for those who must hold one.
     Token(Box<TokenFlags>),
     /// Go the whole way from the platform's ID token to Octopus once, and say where it ends.
@@ -166,6 +168,7 @@ pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
         Command::Plan(flags) => flags.run(environment),
         Command::Apply(flags) => flags.run(environment),
         Command::Import(flags) => flags.run(environment),
+        Command::Export(flags) => flags.run(environment),
         Command::Token(flags) => match flags.load(environment) {
             Ok(config) => flags.run(config, environment),
             Err(error) => refuse(&error),

@@ -16,6 +16,7 @@ mod commands;
 mod crowds;
 mod execs;
 mod explains;
+mod exports;
 mod hardships;
 mod identities;
 mod imports;

@@ -2,6 +2,7 @@
 //! file or a variable and never an argument, and what is read with it.
 
 mod apply;
+mod export;
 mod import;
 mod page;
 mod plan;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 pub(super) use apply::ApplyFlags;
+pub(super) use export::ExportFlags;
 pub(super) use import::ImportFlags;
 pub(super) use plan::PlanFlags;
 
