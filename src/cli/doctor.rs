@@ -10,6 +10,7 @@ use http_body_util::Full;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::administration::{CredentialFlags, IdentityFit};
 use super::identity::{Parts, ambient_exit, block_on, parts};
 use super::sidecar::{Role, SidecarFlags};
 use super::token::exchange_exit;
@@ -19,6 +20,7 @@ use crate::config::{Config, ConfigError};
 use crate::http_client::{Bounds, HttpClient, Reach, USER_AGENT};
 use crate::limits;
 use crate::octopus::{API_KEY, AccessToken, TokenExchange};
+use crate::provision::{Administrator, Presented, WantedAccount};
 use crate::secret::without_tokens;
 use crate::telemetry::{Code, error_chain};
 
@@ -27,6 +29,8 @@ use crate::telemetry::{Code, error_chain};
 pub(super) struct DoctorFlags {
     #[command(flatten)]
     sidecar: SidecarFlags,
+    #[command(flatten)]
+    credential: CredentialFlags,
     /// How to tell it.
     #[arg(long, value_enum, default_value_t = Output::Human)]
     output: Output,
@@ -48,6 +52,8 @@ struct Way {
     output: Output,
     is_colourful: bool,
     steps: Vec<Step>,
+    /// Whom to ask why Octopus refuses, if somebody may.
+    administrator: Option<(Administrator, WantedAccount)>,
 }
 
 impl DoctorFlags {
@@ -57,18 +63,37 @@ impl DoctorFlags {
 
     /// Goes the way to its end, or to where it ends.
     pub(super) fn run(&self, config: Config, environment: Environment<'_>) -> Exit {
+        let administrator = match self.administrator(&config, environment) {
+            Ok(administrator) => administrator,
+            Err(exit) => return exit,
+        };
         let parts = match parts(config, environment) {
             Ok(parts) => parts,
             Err(exit) => return exit,
         };
         let no_colour = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_colourful = std::io::stdout().is_terminal() && !no_colour;
-        let mut way = Way { output: self.output, is_colourful, steps: Vec::new() };
+        let mut way = Way { output: self.output, is_colourful, steps: Vec::new(), administrator };
         let exit = block_on(async { way.go(&parts).await.err().unwrap_or(Exit::Ok) });
         if way.output == Output::Json {
             print(&json!({ "ok": exit == Exit::Ok, "steps": way.steps }).to_string());
         }
         exit
+    }
+
+    /// With an administrator's credential, if there is one.
+    fn administrator(
+        &self,
+        config: &Config,
+        environment: Environment<'_>,
+    ) -> Result<Option<(Administrator, WantedAccount)>, Exit> {
+        let own = config.own_account().map(|(_, account)| account.name.as_str());
+        let wanted = config.octopus_side.iter().find(|account| Some(account.name.as_str()) == own);
+        let Some(wanted) = wanted.filter(|_| self.credential.is_there(environment)) else {
+            return Ok(None);
+        };
+        let administrator = self.credential.administrator(config.upstream.clone(), environment)?;
+        Ok(Some((administrator, wanted.clone())))
     }
 }
 
@@ -127,7 +152,7 @@ impl Way {
             Err(error) if error.code() == Code::ExchangeRefused => {
                 let id = parts.account.id.as_deref().unwrap_or_default();
                 let audience = parts.account.audience.as_deref().unwrap_or_default();
-                let advice = format!(
+                let mut advice = format!(
                     "In Octopus, the service account {id} needs an OIDC identity with exactly\n\
                      \x20     issuer    {}\n\
                      \x20     subject   {}\n\
@@ -137,6 +162,9 @@ impl Way {
                     own.subject(),
                     if audience == id { "(leave it empty: the GUID)" } else { audience },
                 );
+                if let Some(found) = self.found(own).await {
+                    advice.push_str(&found);
+                }
                 self.bad("exchange", error_chain(&*error), advice);
                 Err(Exit::Refused)
             }
@@ -146,6 +174,21 @@ impl Way {
                 Err(exchange_exit(&error))
             }
         }
+    }
+
+    /// What Octopus has for this token, as its administrator sees it.
+    async fn found(&self, own: &OwnToken) -> Option<String> {
+        let (administrator, wanted) = self.administrator.as_ref()?;
+        let (issuer, subject, audiences) = (own.issuer(), own.subject(), own.audiences());
+        let token = Presented { issuer, subject, audiences };
+        let said = match IdentityFit::ask(administrator, wanted, token).await {
+            Ok(fit) if fit.lets_in() => {
+                format!("{} So it is the issuer that Octopus can't read.", fit.summary)
+            }
+            Ok(fit) => fit.summary,
+            Err(error) => format!("What is there can't be told: {}.", error_chain(&error)),
+        };
+        Some(format!("\n    {said}"))
     }
 
     /// Who Octopus takes us for.

@@ -207,6 +207,24 @@ impl FoundUser {
 }
 
 impl FoundAccount {
+    /// The service account that is meant, with its identities; no keys and no teams.
+    pub async fn find(
+        administrator: &Administrator,
+        wanted: &WantedAccount,
+    ) -> Result<Option<Self>, AdministratorError> {
+        let mut users = Found::users(administrator).await?.users;
+        users.retain(|user| user.is_service);
+        // Only its identities show the id of an account, so the one of its name comes first.
+        users.sort_by_key(|user| !user.is_called(wanted));
+        for user in users {
+            let account = Self::read(administrator, user).await?;
+            if account.is(wanted) {
+                return Ok(Some(account));
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads the identities of a service account.
     pub(super) async fn read(
         administrator: &Administrator,

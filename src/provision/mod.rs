@@ -18,6 +18,7 @@ mod comparison;
 mod found;
 mod key_file;
 mod moment;
+mod near_miss;
 mod plan;
 mod wanted;
 
@@ -29,6 +30,7 @@ pub use administrator::{Administrator, AdministratorError};
 pub use apply::{Applied, ApplyError, Step, apply};
 pub use found::{Found, FoundAccount, FoundIdentity, FoundKey, FoundTeam, FoundUser, HeldKey};
 pub use key_file::KeyFileError;
+pub use near_miss::{Difference, Fit, Presented};
 pub use plan::{Action, Change, KeyReason, Plan, PlanOptions, Problem, Remark};
 pub use wanted::{Wanted, WantedAccount, WantedIdentity, WantedKey, WantedRule};
 

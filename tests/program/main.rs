@@ -11,6 +11,7 @@
 mod process;
 mod world;
 
+mod askings;
 mod checks;
 mod commands;
 mod crowds;

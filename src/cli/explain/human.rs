@@ -195,6 +195,10 @@ impl OctopusSide {
         } else {
             page.whole("audience", &self.audience);
         }
+        if let Some(found) = &self.found {
+            let mark = if found.lets_in() { Mark::Good } else { Mark::Bad };
+            page.listed(mark, &found.summary);
+        }
         for note in &self.notes {
             page.note(note);
         }

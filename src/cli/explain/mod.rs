@@ -1,12 +1,14 @@
 //! `octobroker explain`: why a token is let through or not, check by check and rule by rule.
 //!
-//! Nothing of the token but its claims is ever shown, and nothing is asked of Octopus.
+//! Nothing of the token but its claims is ever shown. Octopus is asked nothing, unless `--octopus` says
+//! so; and then as an administrator, never with the token.
 
 mod advice;
 mod build;
 mod human;
 mod live;
 pub(super) mod mask;
+mod octopus;
 mod octopus_side;
 mod report;
 mod sample;
@@ -21,8 +23,10 @@ use http::Method;
 
 use self::build::Question;
 use self::live::LiveFlags;
+use self::octopus::Octopus;
 use self::report::Explanation;
 use self::sample::Sample;
+use super::administration::CredentialFlags;
 use super::identity::block_on;
 use super::page::Page;
 use super::rehearsal::{Asked, Rehearsal};
@@ -65,6 +69,12 @@ pub(super) struct ExplainFlags {
     /// Judge the times as of then: RFC 3339, or seconds since 1970.
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<SystemTime>,
+    /// Ask Octopus, as an administrator, which OIDC identity of the service account should let the
+    /// token in, and what differs.
+    #[arg(long)]
+    octopus: bool,
+    #[command(flatten)]
+    credential: CredentialFlags,
     #[command(flatten)]
     live: LiveFlags,
     /// How to say it.
@@ -109,6 +119,14 @@ impl ExplainFlags {
         if !self.stray.is_empty() {
             return usage("explain takes flags alone: --token FILE, --claims FILE or --live ID");
         }
+        if self.credential.is_named() && !self.octopus {
+            return usage(
+                "an administrator's credential is for --octopus; write that, or leave it out",
+            );
+        }
+        if self.octopus && self.live.is_asked() {
+            return usage("--octopus needs a token that it can look at; write --token or --claims");
+        }
         if self.live.is_asked() {
             let has_sample = self.token.is_some() || self.claims.is_some();
             return if has_sample {
@@ -138,12 +156,14 @@ impl ExplainFlags {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let now = self.at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
         let now = now.map_or_else(|| clock.unix_seconds(), |since| since.as_secs_f64());
+        let octopus = Octopus::of(self, &config, environment)?;
         let rehearsal = Rehearsal::of(config, clock).ok_or(Exit::Failure)?;
         let account = self.account(&rehearsal)?;
         Ok(block_on(async {
             let inspection = self.inspect(&rehearsal, &sample, now).await;
             let question = self.question(&sample, (account, asked.as_ref()), now);
-            self.tell(&rehearsal, &inspection, &question, environment)
+            let side = (octopus.as_ref(), environment);
+            self.tell(&rehearsal, &inspection, &question, side).await
         }))
     }
 
@@ -192,16 +212,20 @@ impl ExplainFlags {
         Question { service_account, asked, uncounted, fingerprint, now }
     }
 
-    fn tell(
+    async fn tell(
         &self,
         rehearsal: &Rehearsal,
         inspection: &Inspection,
         question: &Question<'_>,
-        environment: Environment<'_>,
+        (octopus, environment): (Option<&Octopus>, Environment<'_>),
     ) -> Exit {
         let Question { service_account, asked, uncounted, .. } = question;
         let judgement = rehearsal.judge(inspection, *service_account, *asked, uncounted);
-        let explanation = Explanation::of(rehearsal, &judgement, question);
+        let mut explanation = Explanation::of(rehearsal, &judgement, question);
+        let of_octopus = match octopus {
+            Some(octopus) => octopus.ask(&mut explanation, inspection).await,
+            None => Exit::Ok,
+        };
         let written = match self.output {
             Output::Json => print(&safe(&serde_json::to_string(&explanation).unwrap_or_default())),
             Output::Human => {
@@ -211,7 +235,7 @@ impl ExplainFlags {
             }
         };
         match (written, judgement.code) {
-            (Exit::Ok, None) => Exit::Ok,
+            (Exit::Ok, None) => of_octopus,
             (Exit::Ok, Some(Code::KeysUnavailable)) => Exit::Unreachable,
             (Exit::Ok, Some(_)) => Exit::Refused,
             (failed, _) => failed,

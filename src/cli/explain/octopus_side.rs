@@ -1,7 +1,8 @@
-//! What must stand in Octopus for the token. Nothing is asked of Octopus.
+//! What must stand in Octopus for the token; and what does, where Octopus is asked.
 
 use serde::Serialize;
 
+use crate::cli::administration::IdentityFit;
 use crate::identity::{Claims, Issuer, KeySource};
 use crate::octopus::{OidcIdentity, ServiceAccount, SubjectForm};
 use crate::trust::Rule;
@@ -35,6 +36,9 @@ pub(super) struct OctopusSide {
     pub(super) unseen_claims: Vec<String>,
     /// Sentences for whoever enters it.
     pub(super) notes: Vec<String>,
+    /// What is there, if Octopus was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) found: Option<IdentityFit>,
 }
 
 impl OctopusSide {
@@ -80,6 +84,7 @@ impl OctopusSide {
             kept_claims: identity.kept,
             unseen_claims: identity.unseen,
             notes,
+            found: None,
         }
     }
 }

@@ -45,10 +45,11 @@ impl ImportFlags {
             Err(exit) => return exit,
         };
         block_on(async {
-            let administrator = match self.administrator.administrator(upstream, environment) {
-                Ok(administrator) => administrator,
-                Err(exit) => return exit,
-            };
+            let administrator =
+                match self.administrator.credential.administrator(upstream, environment) {
+                    Ok(administrator) => administrator,
+                    Err(exit) => return exit,
+                };
             match Found::read_services(&administrator).await {
                 Ok(found) => {
                     let text = document::of(administrator.upstream().base(), &found);
