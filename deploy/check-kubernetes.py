@@ -10,13 +10,14 @@
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # The kinds that are not of Kubernetes itself, and have no schema there.
-FOREIGN = {"PodMonitor"}
+FOREIGN = {"PodMonitor", "ServiceMonitor"}
 
 
 def main():
@@ -37,7 +38,7 @@ def judge(file, program, versions):
         name = f"{one['kind']}/{one['metadata']['name']}"
         found = [*schemas(one, versions.split(",")), *configuration(one, program), *pod(one)]
         problems += [f"{name}: {problem}" for problem in found]
-    problems += [*selectors(objects), *audiences(objects)]
+    problems += [*selectors(objects), *monitors(objects), *audiences(objects)]
     print(f"{file}: {len(objects)} objects, {len(problems)} problems")
     for problem in problems:
         print(f"  {problem}")
@@ -67,6 +68,7 @@ def configuration(one, program):
         key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         files = ["-keyout", f"{folder}/tls/tls.key", "-out", f"{folder}/tls/tls.crt"]
         subprocess.run(["openssl", "req", "-x509", *key, *subject, *files], check=True, capture_output=True)
+        shutil.copy(f"{folder}/tls/tls.crt", f"{folder}/tls/client-ca.pem")
         path = pathlib.Path(folder) / "octobroker.yaml"
         path.write_text(text)
         run = [program, "check", "--strict", "--config", str(path)]
@@ -129,6 +131,21 @@ def selectors(objects):
             }.get(one["kind"], labels)
             if not wanted or not wanted.items() <= labels.items():
                 yield f"{one['kind']}/{one['metadata']['name']} selects {wanted}, pods have {labels}"
+
+
+def monitors(objects):
+    """A ServiceMonitor finds one Service, by its labels, and scrapes a port that this one has."""
+    services = [one for one in objects if one["kind"] == "Service"]
+    for one in (one for one in objects if one["kind"] == "ServiceMonitor"):
+        wanted = one["spec"]["selector"]["matchLabels"].items()
+        found = [it for it in services if wanted <= it["metadata"]["labels"].items()]
+        ports = {port["name"] for it in found for port in it["spec"]["ports"]}
+        if len(found) != 1 or any(it["port"] not in ports for it in one["spec"]["endpoints"]):
+            yield f"ServiceMonitor/{one['metadata']['name']} finds {len(found)} Services, with {ports}"
+    for one in services:
+        admin = [port for port in one["spec"]["ports"] if port["targetPort"] == "admin"]
+        if admin and one["spec"].get("clusterIP") != "None":
+            yield f"Service/{one['metadata']['name']} shows the admin port outside of the pods"
 
 
 def audiences(objects):

@@ -104,6 +104,8 @@ refused "${tls[@]}" --set tls.secretName=
 refused "${tls[@]}" --set config.admin.bind=127.0.0.1:9484
 refused "${tls[@]}" --set config.rulez=1
 refused "${tls[@]}" --set replica=3
+refused "${tls[@]}" --set tls.clientCa.configMapName=a --set tls.clientCa.secretName=b
+refused --values "$chart/ci/plaintext-values.yaml" --set tls.clientCa.secretName=a
 
 [ "$failed" -eq 0 ] && echo "all is well"
 exit "$failed"
