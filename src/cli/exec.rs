@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::identity::ambient_exit;
+use super::service_manager;
 use super::sidecar::{Role, SidecarFlags};
 use super::token::exchange_exit;
 use super::{Environment, Exit, complain};
@@ -171,6 +172,7 @@ impl ExecFlags {
         for (name, _) in inherited() {
             let text = name.to_string_lossy();
             let is_secret = REMOVED_VARIABLES.contains(&text.as_ref())
+                || service_manager::VARIABLES.contains(&text.as_ref())
                 || self.secret_variables.iter().any(|name| *name == text)
                 || (self.isolate && identity.iter().any(|name| *name == text));
             if text.starts_with(OWN_PREFIX) || is_secret {

@@ -13,6 +13,7 @@ mod rehearsal;
 mod reload;
 mod rule_tests;
 mod serve;
+mod service_manager;
 mod sidecar;
 mod token;
 

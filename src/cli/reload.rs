@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::Environment;
 use super::serve::warn_of;
+use super::service_manager::ServiceManager;
 use crate::app::{ReloadError, Reloader, Watch, survived};
 use crate::config::{self, Config};
 use crate::limits;
@@ -48,7 +49,7 @@ pub(super) async fn follow(
     origin: Origin,
     reloader: Arc<Reloader>,
     mut hang_up: Signal,
-    environment: Environment<'_>,
+    (environment, manager): (Environment<'_>, &ServiceManager),
 ) -> Infallible {
     let (path, named, digest) = match origin {
         Origin::File { path, named, digest } => (path, named, digest),
@@ -58,9 +59,12 @@ pub(super) async fn follow(
                 "SIGHUP: there is nothing to reload, for the configuration came from {what}; \
                  restart to apply another"
             );
+            // Who waits for the end of a reload must not wait for ever.
+            manager.reloading().await;
+            manager.ready("serving; there was nothing to reload").await;
         },
     };
-    let mut follower = Follower { path, watch: Watch::default(), reloader, environment };
+    let mut follower = Follower { path, watch: Watch::default(), reloader, environment, manager };
     follower.watch(&named);
     follower.watch.take().await;
     // It may have changed between the start and the first look.
@@ -88,12 +92,14 @@ struct Follower<'a> {
     watch: Watch,
     reloader: Arc<Reloader>,
     environment: Environment<'a>,
+    manager: &'a ServiceManager,
 }
 
 impl Follower<'_> {
     /// Reads the configuration and hands it over. When it names other files than before, they are
     /// looked at first and it is read once more, so that no change of theirs is missed.
     async fn reload(&mut self) {
+        self.manager.reloading().await;
         self.watch.take().await;
         let mut loaded = self.load();
         if self.watch_what_is_named(&loaded) {
@@ -104,9 +110,13 @@ impl Follower<'_> {
         let findings =
             loaded.as_ref().map_or_else(|_| Vec::new(), |config| config.findings.clone());
         // How it ended is in the log, in the metrics and on `/status`.
-        if self.reloader.reload(loaded, self.environment).await.is_ok() {
+        let status = if self.reloader.reload(loaded, self.environment).await.is_ok() {
             warn_of(&findings);
-        }
+            "serving; the configuration was reloaded"
+        } else {
+            "serving by the last good configuration; the log says what is wrong with the new one"
+        };
+        self.manager.ready(status).await;
     }
 
     fn load(&self) -> Result<Config, ReloadError> {

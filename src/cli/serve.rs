@@ -12,6 +12,7 @@ use tracing::{error, warn};
 use super::exec::{ExecFlags, start_exit};
 use super::process_limits::{hide_memory, raise_descriptors, refuse_core_files};
 use super::reload::{Origin, follow};
+use super::service_manager::ServiceManager;
 use super::{Environment, Exit, complain};
 use crate::app::{App, Surroundings};
 use crate::clock::SystemClock;
@@ -151,8 +152,16 @@ async fn until_signalled(app: App, origin: Origin, environment: Environment<'_>)
             let _ = told.send(());
         }
     });
-    let reloading = follow(origin, app.reloader(), hang_up, environment);
-    let serving = app.run(async { drop(first.1.await) }, async { drop(second.1.await) });
+    let manager = ServiceManager::of(environment);
+    manager.feed_watchdog();
+    // The listeners are bound: who connects now waits in their queues, and is served.
+    manager.ready("serving").await;
+    let reloading = follow(origin, app.reloader(), hang_up, (environment, &manager));
+    let stop = async {
+        drop(first.1.await);
+        manager.stopping().await;
+    };
+    let serving = app.run(stop, async { drop(second.1.await) });
     tokio::select! {
         () = serving => Exit::Ok,
         never = reloading => match never {},

@@ -248,6 +248,13 @@ pub const RETIRED_NAMES: usize = 200;
 /// and a look costs a few microseconds.
 pub const CONFIG_LOOK: Duration = Duration::from_secs(2);
 
+/// systemd takes what it is told at once. Only one that hangs makes anybody wait, and a program that
+/// serves must not hang with it.
+pub const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A watchdog that wants to hear more often than this is not one: saying so must cost nothing.
+pub const WATCHDOG_SPAN_MIN: Duration = Duration::from_millis(100);
+
 /// A configuration that names new issuers serves when their keys are there, or after this.
 pub const RELOAD_KEYS_TIMEOUT: Duration = Duration::from_secs(5);
 

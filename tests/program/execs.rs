@@ -51,7 +51,7 @@ impl Stage {
         self.exec_in(&[("OCTOBROKER_TOKEN_FILE", &token)], flags, command).await
     }
 
-    async fn exec_in(
+    pub(crate) async fn exec_in(
         &self,
         environment: &[(&str, &str)],
         flags: &[&str],

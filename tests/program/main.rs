@@ -28,4 +28,5 @@ mod rule_tests;
 mod serves;
 mod signals;
 mod site;
+mod supervised;
 mod transfers;

@@ -101,6 +101,15 @@ impl Process {
         Self::heard_from(command(arguments, &[], folder).stdout(Stdio::null()))
     }
 
+    /// The same, with this environment.
+    pub(crate) fn start_in(
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+        folder: &Path,
+    ) -> Self {
+        Self::heard_from(command(arguments, environment, folder).stdout(Stdio::null()))
+    }
+
     fn heard_from(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();

@@ -40,6 +40,13 @@ impl World {
         Self::start_by(name, more, start).await
     }
 
+    /// The same, with this environment.
+    pub(crate) async fn start_in(environment: &[(&str, &str)], name: &str) -> Self {
+        let start =
+            |arguments: &[&str], folder: &Path| Process::start_in(environment, arguments, folder);
+        Self::start_by(name, "", start).await
+    }
+
     async fn start_by(
         name: &str,
         more: &str,
