@@ -5,13 +5,20 @@
 
 #[path = "docs/bad_inputs.rs"]
 mod bad_inputs;
+#[path = "docs/book.rs"]
+mod book;
+#[path = "../examples/reference/commands.rs"]
+mod commands;
 #[path = "docs/examples.rs"]
 mod examples;
 #[path = "docs/facts.rs"]
 mod facts;
+#[path = "../examples/reference/keys.rs"]
+mod keys;
 #[path = "docs/tokens.rs"]
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -150,6 +157,81 @@ fn a_bad_input_without_its_test_is_found() {
         let found = bad_inputs::row_faults(row, &find);
         assert_eq!(found.len(), faults, "{row}: {found:?}");
     }
+}
+
+#[test]
+fn every_page_is_in_the_book() {
+    let pages: BTreeSet<String> = markdown("docs")
+        .iter()
+        .filter_map(|page| page.strip_prefix("docs/"))
+        .filter(|page| *page != "SUMMARY.md")
+        .map(str::to_owned)
+        .collect();
+    let summary = read("docs/SUMMARY.md");
+    let faults = book::contents_faults(&summary, &pages);
+    assert!(faults.is_empty(), "docs/SUMMARY.md {}", faults.join("\n"));
+
+    let rows = [
+        (summary.replace("](rules.md)", "](riles.md)"), 2),
+        (summary.clone() + "- [Rules](rules.md)\n", 1),
+    ];
+    for (summary, faults) in rows {
+        assert_eq!(book::contents_faults(&summary, &pages).len(), faults);
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let exists = |file: &str| root.join(file).exists();
+    let top = fs::read_dir(root).unwrap_or_else(|error| panic!("{error}")).flatten();
+    let top = top.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let pages = top.filter(|file| book::is_markdown(file)).chain(markdown("docs"));
+    let faults = pages.flat_map(|page| book::link_faults(&page, &read(&page), &find, &exists));
+    let faults: Vec<String> = faults.collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+
+    let find = |file: &str| (file == "docs/b.md").then(|| "# A b, `c`\n".to_owned());
+    let rows = [
+        ("[b](b.md) [b](b.md#a-b-c) [`b`](../docs/b.md) [x](https://a.example/x) [a](#a)\n# A", 0),
+        ("[b](c.md)", 1),
+        ("[b](b.md#c)", 1),
+        ("[a](#b)", 1),
+        ("`[b](c.md)`\n```yaml\n[b](c.md)\n```", 0),
+    ];
+    for (text, faults) in rows {
+        let find =
+            |file: &str| if file == "docs/a.md" { Some(text.to_owned()) } else { find(file) };
+        let exists = |file: &str| find(file).is_some();
+        let found = book::link_faults("docs/a.md", text, &find, &exists);
+        assert_eq!(found.len(), faults, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn commands_and_keys_are_written_down_as_they_are() {
+    for (page, made, word) in
+        [(commands::PAGE, commands::page(), "commands"), (keys::PAGE, keys::page(), "keys")]
+    {
+        let is_so = read(page) == made;
+        assert!(is_so, "{page} is old: run `cargo run --example reference -- {word} > {page}`");
+    }
+}
+
+/// The pages in a folder and those below it, named from the project's folder.
+fn markdown(folder: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = fs::read_dir(path).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut pages = Vec::new();
+    for entry in entries.flatten() {
+        let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            pages.extend(markdown(&name));
+        } else if book::is_markdown(&name) {
+            pages.push(name);
+        }
+    }
+    pages
 }
 
 fn page(preset: &Preset) -> String {
