@@ -192,9 +192,9 @@ impl Parts<'_> {
                               shows on the service account's page under OpenID Connect"
                     .to_owned(),
                 (Ids::Awaited, Some(_)) => return Ok(None),
-                (Ids::Written, Some(_)) => "has no `id` yet; `octobroker apply` makes the account in \
-                                            Octopus where it is missing, and prints the id to write \
-                                            here"
+                (Ids::Written, Some(_)) => "has no `id` yet; `octobroker plan` prints the id of an \
+                                            account that is in Octopus, and `octobroker apply` makes \
+                                            one that is not and prints its id, to write here"
                     .to_owned(),
             }
         };

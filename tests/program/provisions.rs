@@ -34,7 +34,12 @@ async fn one_file_and_apply_make_every_rule_work() {
     assert_ids_are_told(&site, &again);
     assert_eq!((again.code, site.stage.octopus.writes()), (Some(0), writes));
     assert!(again.stdout.starts_with("✓ nothing to change"), "{}", again.stdout);
-    assert_eq!(site.plan(&[]).await.0, Some(0));
+    let (code, plan) = site.plan(&[]).await;
+    assert_eq!(code, Some(0));
+    for (name, user) in EXCHANGED {
+        assert_eq!(plan["ids"][name], site.user(user).external_id, "{plan:#}");
+    }
+    assert_ids_are_told(&site, &site.run(&["plan"]).await);
 
     // The ids that it printed, in the file.
     assert_ids_are_told(&site, &applied);
@@ -55,7 +60,7 @@ async fn one_file_and_apply_make_every_rule_work() {
 /// The accounts that need an id in the file, and their names in Octopus.
 const EXCHANGED: [(&str, &str); 2] = [("release", "svc-release"), ("tooling", "svc-tooling")];
 
-/// Whoever runs `apply` learns each id that the file lacks, whichever run has made the account.
+/// Whoever runs `apply` or `plan` learns each id that the file lacks, whichever run has made the account.
 fn assert_ids_are_told(site: &Site, applied: &Ended) {
     for (name, user) in EXCHANGED {
         let entry = format!("  {name}:\n    id: {}", site.user(user).external_id);
@@ -293,7 +298,11 @@ async fn a_file_without_ids_serves_nobody_and_says_why() {
     let checked = site.stage.run(&["check"], &[]).await;
 
     assert_eq!(checked.code, Some(3));
-    assert!(checked.stdout.contains("has no `id` yet; `octobroker apply`"), "{}", checked.stdout);
+    assert!(
+        checked.stdout.contains("has no `id` yet; `octobroker plan` prints the id"),
+        "{}",
+        checked.stdout
+    );
     site.close().await;
 }
 

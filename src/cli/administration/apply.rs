@@ -3,9 +3,9 @@
 use std::io::{BufRead, Write};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::page::{line, write};
+use super::page::{entries, line, write};
 use super::report;
 use super::{AdministratorFlags, OptionFlags, Session, exit};
 use crate::cli::explain::safe;
@@ -88,13 +88,11 @@ impl ApplyFlags {
     /// What came of it: so many changes were made.
     fn tell(&self, session: &Session, plan: &Plan, made: usize, applied: &Applied<'_>) {
         let failure = applied.stopped.as_ref().map(|(change, error)| sentence(change, error));
-        let ids = ids_to_write(session, applied);
+        let ids = session.ids_to_write(&applied.ids);
         if self.output == Output::Json {
-            let mut document = report::json(session, plan);
+            let mut document = report::json(session, plan, &ids);
             if let Some(members) = document.as_object_mut() {
-                let ids = ids.into_iter().map(|(name, id)| (name.to_owned(), json!(id)));
                 members.insert("applied".to_owned(), json!(made));
-                members.insert("ids".to_owned(), Value::Object(ids.collect()));
                 members.insert("error".to_owned(), json!(failure));
             }
             print(&safe(&document.to_string()));
@@ -105,17 +103,8 @@ impl ApplyFlags {
                 "octobroker: {failure}. What was made stays; run it again, and it goes on from there"
             ));
         }
-        if !ids.is_empty() {
-            let mut lines = vec![
-                String::new(),
-                "Write the ids into the configuration, for the broker needs them:".to_owned(),
-                "service_accounts:".to_owned(),
-            ];
-            for (name, id) in ids {
-                lines.push(format!("  {}:", escaped(name)));
-                lines.push(format!("    id: {}", escaped(id)));
-            }
-            print(&lines.join("\n"));
+        if let Some(text) = entries(&ids) {
+            print(&text);
         }
     }
 }
@@ -130,20 +119,6 @@ fn failed(error: &ApplyError) -> Exit {
         ApplyError::KeyFile(_) | ApplyError::NoAccount => Exit::Failure,
         ApplyError::NotProven => Exit::Refused,
     }
-}
-
-/// The accounts that are exchanged for and whose ids the file lacks, with those ids: whether this
-/// run made them, one before it, or somebody by hand.
-fn ids_to_write<'a>(session: &'a Session, applied: &'a Applied<'_>) -> Vec<(&'a str, &'a str)> {
-    let accounts = session.wanted.accounts.iter();
-    let lacking = accounts.filter(|account| !account.is_keyed && account.id.is_none());
-    let known = lacking.filter_map(|account| {
-        let username = account.username.as_deref()?;
-        let made = applied.ids.iter().find(|(made, _)| made == username).map(|(_, id)| id);
-        let id = made.or_else(|| session.found.account(account).map(|there| &there.id))?;
-        Some((account.name.as_str(), id.as_str()))
-    });
-    known.collect()
 }
 
 /// Asks whoever sits there. Only `yes` is a yes.

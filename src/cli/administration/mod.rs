@@ -97,6 +97,22 @@ impl AdministratorFlags {
     }
 }
 
+impl Session {
+    /// The accounts that are exchanged for and whose ids the file lacks, with those ids: whether they
+    /// are among those that were `made` just now (by their names in Octopus), or were there before.
+    fn ids_to_write<'a>(&'a self, made: &'a [(String, String)]) -> Vec<(&'a str, &'a str)> {
+        let accounts = self.wanted.accounts.iter();
+        let lacking = accounts.filter(|account| !account.is_keyed && account.id.is_none());
+        let known = lacking.filter_map(|account| {
+            let username = account.username.as_deref()?;
+            let made = made.iter().find(|(made, _)| made == username).map(|(_, id)| id);
+            let id = made.or_else(|| self.found.account(account).map(|there| &there.id))?;
+            Some((account.name.as_str(), id.as_str()))
+        });
+        known.collect()
+    }
+}
+
 impl OptionFlags {
     fn plan(&self, session: &Session) -> Plan {
         let options =

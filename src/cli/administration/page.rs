@@ -58,6 +58,20 @@ pub(super) fn write(session: &Session, plan: &Plan, page: &mut Page) {
     }
 }
 
+/// Ids as entries of the configuration, if there are any.
+pub(super) fn entries(ids: &[(&str, &str)]) -> Option<String> {
+    let mut lines = vec![
+        String::new(),
+        "Write the ids into the configuration, for the broker needs them:".to_owned(),
+        "service_accounts:".to_owned(),
+    ];
+    for (name, id) in ids {
+        lines.push(format!("  {}:", escaped(name)));
+        lines.push(format!("    id: {}", escaped(id)));
+    }
+    (!ids.is_empty()).then(|| lines.join("\n"))
+}
+
 /// A change in one line.
 pub(super) fn line(change: &Change) -> String {
     let done = match change.action.sign() {

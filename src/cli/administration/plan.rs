@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::page::write;
+use super::page::{entries, write};
 use super::report::json;
 use super::{AdministratorFlags, OptionFlags};
 use crate::cli::explain::safe;
@@ -27,12 +27,14 @@ impl PlanFlags {
     pub(in crate::cli) fn run(&self, environment: Environment<'_>) -> Exit {
         self.administrator.run(environment, async |session| {
             let plan = self.options.plan(&session);
+            let ids = session.ids_to_write(&[]);
             let text = match self.output {
-                Output::Json => safe(&json(&session, &plan).to_string()),
+                Output::Json => safe(&json(&session, &plan, &ids).to_string()),
                 Output::Human => {
                     let mut page = Page::new(environment);
                     write(&session, &plan, &mut page);
-                    page.finish()
+                    let entries = entries(&ids).map(|entries| format!("\n{entries}"));
+                    format!("{}{}", page.finish(), entries.unwrap_or_default())
                 }
             };
             match print(&text) {

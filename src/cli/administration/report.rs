@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::Session;
 use crate::provision::{Action, Change, FoundIdentity, Plan, Problem, Remark, WantedIdentity};
 
-/// The whole of it.
-pub(super) fn json(session: &Session, plan: &Plan) -> Value {
+/// The whole of it, with the ids that the file lacks, by the names of their accounts.
+pub(super) fn json(session: &Session, plan: &Plan, ids: &[(&str, &str)]) -> Value {
+    let ids = ids.iter().map(|(name, id)| ((*name).to_owned(), Value::from(*id)));
     json!({
         "octopus": session.administrator.upstream().base().as_str(),
         "administrator": session.username,
@@ -17,6 +18,7 @@ pub(super) fn json(session: &Session, plan: &Plan) -> Value {
             "remove": plan.count('-'),
         },
         "problems": plan.problems.iter().map(problem).collect::<Vec<_>>(),
+        "ids": Value::Object(ids.collect()),
         "remarks": plan.remarks.iter().map(remark).collect::<Vec<_>>(),
     })
 }

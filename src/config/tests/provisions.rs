@@ -60,7 +60,7 @@ fn an_account_without_an_id_serves_nobody_yet() {
 
     let missing = with(account, Ids::Written).unwrap_err().to_string();
 
-    assert!(missing.contains("`octobroker apply` makes the account"), "{missing}");
+    assert!(missing.contains("`octobroker apply` makes one that is not"), "{missing}");
 }
 
 #[test]
