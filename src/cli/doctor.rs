@@ -54,6 +54,8 @@ struct Way {
     steps: Vec<Step>,
     /// Whom to ask why Octopus refuses, if somebody may.
     administrator: Option<(Administrator, WantedAccount)>,
+    /// The name that the account has in Octopus, as the configuration says.
+    username: Option<String>,
 }
 
 impl DoctorFlags {
@@ -63,6 +65,7 @@ impl DoctorFlags {
 
     /// Goes the way to its end, or to where it ends.
     pub(super) fn run(&self, config: Config, environment: Environment<'_>) -> Exit {
+        let username = own_wanted(&config).and_then(|wanted| wanted.username.clone());
         let administrator = match self.administrator(&config, environment) {
             Ok(administrator) => administrator,
             Err(exit) => return exit,
@@ -73,7 +76,8 @@ impl DoctorFlags {
         };
         let no_colour = environment("NO_COLOR").is_some_and(|value| !value.is_empty());
         let is_colourful = std::io::stdout().is_terminal() && !no_colour;
-        let mut way = Way { output: self.output, is_colourful, steps: Vec::new(), administrator };
+        let mut way =
+            Way { output: self.output, is_colourful, steps: Vec::new(), administrator, username };
         let exit = block_on(async { way.go(&parts).await.err().unwrap_or(Exit::Ok) });
         if way.output == Output::Json {
             print(&json!({ "ok": exit == Exit::Ok, "steps": way.steps }).to_string());
@@ -87,14 +91,17 @@ impl DoctorFlags {
         config: &Config,
         environment: Environment<'_>,
     ) -> Result<Option<(Administrator, WantedAccount)>, Exit> {
-        let own = config.own_account().map(|(_, account)| account.name.as_str());
-        let wanted = config.octopus_side.iter().find(|account| Some(account.name.as_str()) == own);
-        let Some(wanted) = wanted.filter(|_| self.credential.is_there(environment)) else {
-            return Ok(None);
-        };
+        let wanted = own_wanted(config).filter(|_| self.credential.is_there(environment));
+        let Some(wanted) = wanted else { return Ok(None) };
         let administrator = self.credential.administrator(config.upstream.clone(), environment)?;
         Ok(Some((administrator, wanted.clone())))
     }
+}
+
+/// What Octopus is to know of the account that the broker acts as.
+fn own_wanted(config: &Config) -> Option<&WantedAccount> {
+    let (_, own) = config.own_account()?;
+    config.octopus_side.iter().find(|account| account.name == own.name)
 }
 
 impl Way {
@@ -210,8 +217,22 @@ impl Way {
                 let user: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
                 let username = user.get("Username").and_then(Value::as_str).unwrap_or("?");
                 let username = without_tokens(username, credential.to_str().unwrap_or_default());
-                self.good("octopus", format!("Octopus knows this as {username}"));
-                Ok(())
+                let found = format!("Octopus knows this as {username}");
+                let named = self.username.as_ref();
+                match named.filter(|named| !named.eq_ignore_ascii_case(&username)) {
+                    None => {
+                        self.good("octopus", found);
+                        Ok(())
+                    }
+                    Some(named) => {
+                        let advice = format!(
+                            "The configuration names {named}: correct `username`, or take the id or \
+                             the API key of that account."
+                        );
+                        self.bad("octopus", found, advice);
+                        Err(Exit::Configuration)
+                    }
+                }
             }
             Ok(answer) => {
                 let found = format!("/api/users/me answered {}", answer.status());

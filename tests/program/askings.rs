@@ -122,6 +122,30 @@ async fn an_identity_that_matches_and_one_that_is_missing_are_told() {
 }
 
 #[tokio::test]
+async fn an_account_by_key_needs_no_id_and_its_name_is_checked() {
+    let site = site("asking-name").await;
+    let key = site.stage.octopus.add_api_key(&site.stage.account);
+    let config = |username: &str| {
+        format!(
+            "octopus: {{ url: '{}' }}\nambient: {{ service_account: bot }}\n\
+             service_accounts: {{ bot: {{ username: {username}, api_key: {{ env: KEY }} }} }}\n",
+            site.stage.octopus.url()
+        )
+    };
+
+    site.write(&config("Release-Bot"));
+    let named = site.stage.run(&["doctor"], &[("KEY", &key)]).await;
+    assert_eq!(named.code, Some(0), "{named:?}");
+    site.write(&config("svc-other"));
+    let other = site.stage.run(&["doctor"], &[("KEY", &key)]).await;
+    assert_eq!(other.code, Some(3), "{other:?}");
+    assert!(other.stdout.contains("Octopus knows this as release-bot"), "{}", other.stdout);
+    assert!(other.stdout.contains("names svc-other: correct `username`"), "{}", other.stdout);
+    assert!(!other.stdout.contains(&key));
+    site.close().await;
+}
+
+#[tokio::test]
 async fn who_may_not_ask_is_told_so_and_nothing_is_asked_unless_said() {
     let site = site("asking-refused").await;
     let stage = &site.stage;
