@@ -110,6 +110,27 @@ async fn an_import_overwrites_no_file_and_needs_a_server() {
 }
 
 #[tokio::test]
+async fn an_identity_of_ours_that_tells_no_rule_is_marked() {
+    let site = Site::set("import-ours").await;
+    let config = format!(
+        "octopus: {{ url: '{}' }}\n\
+         issuers: {{ ci: {{ provider: custom, url: '{}', algorithms: [RS256] }} }}\n\
+         service_accounts: {{ bot: {{ username: svc-bot }} }}\n\
+         rules: [{{ name: odd, issuer: ci, service_account: bot, claims: {{ sub: 'job-?7' }} }}]\n",
+        site.stage.octopus.url(),
+        site.stage.issuer.url(),
+    );
+    site.write(&config);
+    assert_eq!(site.apply(&[]).await.code, Some(0));
+
+    let imported = site.run(&["import"]).await;
+
+    let told = "`apply` takes it away unless you write that rule";
+    assert_eq!(imported.stdout.matches(told).count(), 1, "{}", imported.stdout);
+    site.close().await;
+}
+
+#[tokio::test]
 async fn an_empty_octopus_is_a_form_to_fill_in() {
     let site = Site::set("import-empty").await;
     site.stage.octopus.remove_identities(&site.stage.account);

@@ -6,6 +6,7 @@ mod credential;
 mod export;
 mod identity_fit;
 mod import;
+mod names;
 mod page;
 mod plan;
 mod report;

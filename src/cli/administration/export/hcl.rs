@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use crate::cli::administration::names;
 use crate::telemetry::{escaped, is_hostile};
 
 /// A block, with an empty line above it.
@@ -48,30 +49,12 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The text as the name of a resource, other than those that are taken.
 pub(super) fn unique(taken: &mut BTreeSet<String>, text: &str) -> String {
-    let wanted = label(text);
-    let mut label = wanted.clone();
-    let mut number = 2;
-    while !taken.insert(label.clone()) {
-        label = format!("{wanted}_{number}");
-        number += 1;
-    }
-    label
-}
-
-fn label(text: &str) -> String {
-    let is_good = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-    let mut label = String::new();
-    for character in text.chars() {
-        let character = if is_good(character) { character } else { '_' };
-        if !(character == '_' && label.ends_with('_')) {
-            label.push(character);
-        }
-    }
+    let label = names::label(text.chars(), "_-", '_');
     let label = label.trim_end_matches('_');
     if label.starts_with(|first: char| first.is_ascii_alphabetic()) {
-        label.to_owned()
+        names::unique(taken, label, '_')
     } else {
-        format!("_{}", label.trim_start_matches('_'))
+        names::unique(taken, &format!("_{}", label.trim_start_matches('_')), '_')
     }
 }
 

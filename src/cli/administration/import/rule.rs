@@ -125,6 +125,11 @@ impl Draft<'_> {
     fn comment(&self, text: &str, fault: &str) -> RuleEntry {
         let mut remarks = vec![format!("It is no rule as it stands: {fault}.")];
         remarks.extend(ids(self.issuer.preset).into_iter().map(|id| format!("FILL IN: {id}")));
+        if self.identity.is_ours() {
+            let sentence = "octobroker made it for a rule that it can't tell from the subject, so \
+                            `apply` takes it away unless you write that rule.";
+            remarks.push(sentence.to_owned());
+        }
         let text = format!("{}{}", head([self.identity], &remarks), indented("  # ", text));
         RuleEntry { text, is_rule: false, identities: vec![self.identity.id.clone()] }
     }

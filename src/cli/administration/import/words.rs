@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::cli::administration::names;
 use crate::cli::explain::safe;
 
 /// Longest name of a rule or an account, in characters.
@@ -26,27 +27,9 @@ pub(super) fn plain(name: &str) -> String {
 
 /// The text as the name of something, other than those that are taken.
 pub(super) fn unique(taken: &mut BTreeSet<String>, text: &str) -> String {
-    let wanted = label(text);
-    let mut name = wanted.clone();
-    let mut number = 2;
-    while !taken.insert(name.clone()) {
-        name = format!("{wanted}-{number}");
-        number += 1;
-    }
-    name
-}
-
-fn label(text: &str) -> String {
-    let is_good = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
-    let mut label = String::new();
-    for character in text.chars().take(NAME) {
-        let character = if is_good(character) { character } else { '-' };
-        if !(character == '-' && label.ends_with('-')) {
-            label.push(character);
-        }
-    }
+    let label = names::label(text.chars().take(NAME), "_.-", '-');
     let label = label.trim_matches('-');
-    if label.is_empty() { "unnamed".to_owned() } else { label.to_owned() }
+    names::unique(taken, if label.is_empty() { "unnamed" } else { label }, '-')
 }
 
 #[cfg(test)]
