@@ -18,12 +18,17 @@ script that completes it. This page is made of the program: `cargo run --example
 pub(crate) fn page() -> String {
     let mut program = Arguments::command();
     program.build();
-    let is_shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
-    let sections = program.get_subcommands().filter(is_shown).map(section);
+    let sections = shown(&program).map(|command| section(command, command.get_name()));
     HEAD.to_owned() + &sections.collect::<String>()
 }
 
-fn section(command: &Command) -> String {
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    let is_shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
+    command.get_subcommands().filter(is_shown)
+}
+
+/// A command by its whole name, then the forms that it has.
+fn section(command: &Command, name: &str) -> String {
     let about = text(command.get_long_about().or(command.get_about()));
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ");
@@ -36,7 +41,9 @@ fn section(command: &Command) -> String {
     } else {
         format!("\n| argument | what it does |\n|---|---|\n{rows}")
     };
-    format!("\n## {}\n\n{about}\n\n```text\n{usage}\n```\n{table}", command.get_name())
+    let forms = shown(command).map(|form| section(form, &format!("{name} {}", form.get_name())));
+    let forms: String = forms.collect();
+    format!("\n## {name}\n\n{about}\n\n```text\n{usage}\n```\n{table}{forms}")
 }
 
 fn row(argument: &Arg) -> String {
