@@ -44,11 +44,11 @@ fuzz seconds="30" *targets:
 
 # Instructions of each step of a request, or of those whose name holds a word. Needs valgrind.
 bench *words:
-    cargo bench --bench cost -- --instructions {{ words }}
+    CARGO_INCREMENTAL=0 cargo bench --profile dev --bench cost -- --instructions {{ words }}
 
 # Makes what is counted now the baseline of the next counts. Needs valgrind.
 baseline:
-    cargo bench --bench cost -- --instructions --write
+    CARGO_INCREMENTAL=0 cargo bench --profile dev --bench cost -- --instructions --write
 
 # What a request costs beside nginx, HAProxy and Envoy. Needs nginx, haproxy, wrk and openssl of Debian.
 compare *arguments:

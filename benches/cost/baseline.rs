@@ -10,6 +10,9 @@ use super::Outcome;
 /// By so much a step may grow. Hash seeds and addresses differ from run to run and make 1 % or so.
 pub(crate) const GROWTH_PERCENT: f64 = 5.0;
 
+/// And by so much the program as a whole, whose threads race: 4 % has been seen.
+pub(crate) const PROGRAM_GROWTH_PERCENT: f64 = 15.0;
+
 /// Instructions of each step, and the machine on which they were counted.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Baseline {

@@ -18,7 +18,7 @@ pub(crate) const NAMES: [&str; 2] = ["program-start", "program-warm-request"];
 
 /// Requests of the longer run. In the shorter one are half as many: the first brings an exchange
 /// and a connection, and the path is warm after a few.
-const REQUESTS: u32 = 200;
+const REQUESTS: u32 = 60;
 
 /// Longest wait for the program, which is some fifty times slower under valgrind.
 const PATIENCE: Duration = Duration::from_secs(120);

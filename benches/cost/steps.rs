@@ -44,7 +44,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step::new("verify-es384", TOKENS, |stage, n| verify(stage, n, Algorithm::Es384)),
     Step::new("verify-eddsa", TOKENS, |stage, n| verify(stage, n, Algorithm::EdDsa)),
     Step::new("admit-known", 400, admit),
-    Step::new("authorize", 400, |stage, n| authorize(stage, n, "EdDSA.tokens", true)),
+    Step::new("authorize-by-one-rule", 400, |stage, n| authorize(stage, n, "EdDSA.tokens", true)),
     Step::new("authorize-by-1000-rules", 400, |stage, n| authorize(stage, n, "EdDSA.tokens", true))
         .by_thousand_rules(),
     Step::new("deny-by-1000-rules", 40, |stage, n| authorize(stage, n, "strangers.tokens", false))
@@ -55,8 +55,8 @@ pub(crate) const STEPS: &[Step] = &[
         glob(n, pattern, "repo:acme/web:environment:production:job:release/web")
     }),
     Step::new("glob-other", 4000, |_, n| glob(n, "refs/heads/release/*", "refs/heads/main")),
-    Step::new("route", 4000, |_, n| route(n, "/api/Spaces-1/releases/Releases-42")),
-    Step::new("route-unknown", 4000, |_, n| route(n, "/api/Spaces-1/new/thing")),
+    Step::new("route", 400, |_, n| route(n, "/api/Spaces-1/releases/Releases-42")),
+    Step::new("route-unknown", 400, |_, n| route(n, "/api/Spaces-1/new/thing")),
 ];
 
 /// A token that was never seen.

@@ -38,7 +38,7 @@ class Report:
         print(f"  {what}: {value:.2f}{unit}, wanted {bound}: {'yes' if is_met else 'NO'}", flush=True)
 
     def markdown(self, options):
-        lines = ["<!-- Written by bench/compare/run --write; not by hand. -->", "", *machine(options)]
+        lines = ["# Performance: one run", "", "<!-- Written by bench/compare/run --write; not by hand. -->", "", *machine(options)]
         if self.targets:
             lines += markdown_table(("target", "wanted", "measured", "met"), self.targets)
         for title, columns, rows in self.tables:
