@@ -161,6 +161,7 @@ impl Proxy {
                 (Secret::new(obtained.token().expose()), remaining)
             }
             (Issues::AccessToken, Credential::ApiKey(_)) => {
+                self.broker.used_tokens().give_back(&admission);
                 let detail = "the service account has an API key, which is never given out";
                 return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
             }
