@@ -8,6 +8,7 @@ set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 
 TOOLS=${TOOLS:-$(mktemp -d)}
+mkdir -p "$TOOLS"
 bad=0
 
 step() {
