@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::administrator::{Administrator, AdministratorError};
 use super::found::{FoundAccount, FoundIdentity, FoundUser};
-use super::key_file::{self, KeyFileError};
+use super::key_file::{self, Beside, KeyFileError};
 use super::moment;
 use super::plan::{Action, Change, Plan};
 use super::wanted::WantedIdentity;
@@ -181,9 +181,16 @@ impl Work<'_> {
     }
 
     async fn create_key(&self, user: &str, path: &Path, wish: &Wish<'_>) -> Result<(), ApplyError> {
-        if !key_file::is_left_over(self.administrator, path, user).await? {
-            let key = self.new_key(user, wish).await?;
-            key_file::write_beside(path, &key)?;
+        if key_file::left_over(self.administrator, path, user).await?.is_none() {
+            let beside = Beside::open(path)?;
+            let key = match self.new_key(user, wish).await {
+                Ok(key) => key,
+                Err(error) => {
+                    beside.discard();
+                    return Err(error);
+                }
+            };
+            beside.keep(&key)?;
             let holder = self.administrator.with(&key).ok_or(ApplyError::NotProven)?;
             let me = match holder.me().await {
                 Err(error) if error.is_refusal() => return Err(ApplyError::NotProven),

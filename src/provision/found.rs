@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::administrator::{Administrator, AdministratorError};
-use super::moment;
 use super::wanted::{Wanted, WantedAccount};
+use super::{key_file, moment};
 use crate::secret::Secret;
 
 /// All that was read.
@@ -20,6 +20,8 @@ pub struct Found {
     pub teams: Vec<FoundTeam>,
     /// What is in the files that keys are to stand in, by the configured names of their accounts.
     pub held: BTreeMap<String, HeldKey>,
+    /// Keys of a run that was cut off, which stand beside these files and are good; by the same names.
+    pub left_over: BTreeMap<String, Secret>,
 }
 
 /// A user, as lists show it.
@@ -137,8 +139,12 @@ impl Found {
             let Some(key) = &account.key else { continue };
             let user_id = found.account(account).map(|it| it.user.user_id.as_str());
             let user_id = user_id.unwrap_or_default();
-            let held = super::key_file::look(administrator, &key.path, user_id).await?;
+            let held = key_file::look(administrator, &key.path, user_id).await?;
+            let left_over = key_file::left_over(administrator, &key.path, user_id).await?;
             found.held.insert(account.name.clone(), held);
+            if let Some(key) = left_over {
+                found.left_over.insert(account.name.clone(), key);
+            }
         }
         found.read_teams(administrator).await?;
         Ok(found)
@@ -284,10 +290,12 @@ impl FoundKey {
         })
     }
 
-    /// Whether it may be this key: Octopus shows how each begins, perhaps with dots behind.
+    /// Whether it may be this key: Octopus shows how each begins, perhaps with dots behind. One of
+    /// which nothing is shown may be any.
     pub(super) fn may_be(&self, key: &Secret) -> bool {
-        let start = self.hint.trim_end_matches(['.', '*', '…']);
-        start.len() > "API-".len() && key.expose().starts_with(start)
+        let is_of_key = |character: char| character.is_ascii_alphanumeric() || character == '-';
+        let start = self.hint.split(|character| !is_of_key(character)).next().unwrap_or_default();
+        key.expose().starts_with(start)
     }
 }
 

@@ -30,7 +30,11 @@ pub(super) async fn look(
     match Secret::from_file(path) {
         Ok(secret) => whose(administrator, secret, user_id).await,
         Err(SecretFileError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(HeldKey::Missing)
+            Ok(if folder(path).is_dir() {
+                HeldKey::Missing
+            } else {
+                HeldKey::Unusable("is to be in a folder that is not there".to_owned())
+            })
         }
         Err(error) => Ok(HeldKey::Unusable(error.to_string())),
     }
@@ -59,37 +63,61 @@ async fn whose(
     }
 }
 
-/// Whether a key was made that is good and not in its place yet, by a run that was cut off.
-pub(super) async fn is_left_over(
+/// A key that was made, is good, and is not in its place yet: a run was cut off.
+pub(super) async fn left_over(
     administrator: &Administrator,
     path: &Path,
     user_id: &str,
-) -> Result<bool, AdministratorError> {
-    let beside = look(administrator, &beside(path), user_id).await?;
-    Ok(matches!(beside, HeldKey::Good(_)))
+) -> Result<Option<Secret>, AdministratorError> {
+    match look(administrator, &beside(path), user_id).await? {
+        HeldKey::Good(key) => Ok(Some(key)),
+        _ => Ok(None),
+    }
 }
 
-/// Writes a key beside its place; whatever was there is gone.
-pub(super) fn write_beside(path: &Path, key: &Secret) -> Result<(), KeyFileError> {
-    let new = beside(path);
-    let written = match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => File::options().write(true).create_new(true).mode(0o600).open(&new),
-    };
-    let written = written.and_then(|mut file| {
-        writeln!(file, "{}", key.expose())?;
-        file.sync_all()
-    });
-    written.map_err(|source| KeyFileError { path: new, source })
+/// An empty file beside the place of a key that is yet to be made: a key that can't be kept is not
+/// asked for.
+pub(super) struct Beside {
+    path: PathBuf,
+    file: File,
+}
+
+impl Beside {
+    /// Makes the file; whatever was there is gone.
+    pub(super) fn open(path: &Path) -> Result<Self, KeyFileError> {
+        let path = beside(path);
+        let opened = match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => File::options().write(true).create_new(true).mode(0o600).open(&path),
+        };
+        match opened {
+            Ok(file) => Ok(Self { path, file }),
+            Err(source) => Err(KeyFileError { path, source }),
+        }
+    }
+
+    /// Writes the key down, for good.
+    pub(super) fn keep(mut self, key: &Secret) -> Result<(), KeyFileError> {
+        let written = writeln!(self.file, "{}", key.expose()).and_then(|()| self.file.sync_all());
+        written.map_err(|source| KeyFileError { path: self.path, source })
+    }
+
+    /// Takes the file away, for there is no key.
+    pub(super) fn discard(self) {
+        let _ = fs::remove_file(self.path);
+    }
 }
 
 /// Puts what was written beside the place into it, in one step.
 pub(super) fn put_in_place(path: &Path) -> Result<(), KeyFileError> {
-    let moved = fs::rename(beside(path), path).and_then(|()| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    });
+    let moved = fs::rename(beside(path), path).and_then(|()| File::open(folder(path))?.sync_all());
     moved.map_err(|source| KeyFileError { path: path.to_owned(), source })
+}
+
+/// The folder that a file is in.
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// `.release-key.new` for `release-key`.

@@ -267,6 +267,53 @@ fn a_key_is_made_where_there_is_none_and_old_ones_go_when_asked() {
     }
 }
 
+/// A plan for an account that has these keys and is to have one in a file, in which this one is.
+fn keyed(held: HeldKey, keys: Vec<FoundKey>, left_over: Option<&str>, is_active: bool) -> Plan {
+    let key = Some(WantedKey { path: PathBuf::from("key"), expires_in: None });
+    let wanted = WantedAccount { key, is_keyed: true, ..account() };
+    let mut found = found(vec![], keys);
+    found.accounts[0].user.is_active = is_active;
+    found.held.insert("bot".to_owned(), held);
+    found.left_over.extend(left_over.map(|key| ("bot".to_owned(), Secret::new(key))));
+    let options = PlanOptions { prune: true, rotate_keys: true, now: DAY };
+    plan_with(wanted, vec![], &found, options)
+}
+
+#[test]
+fn no_key_is_revoked_that_is_about_to_be_in_the_file() {
+    let ours = |hint: &str| key(hint, "octobroker: bot", 90 * DAY);
+    let keys = || vec![ours("API-AAAA"), ours("API-BBBB")];
+    let good = || HeldKey::Good(Secret::new("API-AAAA1234"));
+
+    for held in [good(), HeldKey::Missing, HeldKey::Refused] {
+        let plan = keyed(held, keys(), Some("API-BBBB1234"), true);
+        assert_eq!(shown(&plan), ["+ API key key", "- API key API-AAAA…"]);
+    }
+    // Where nothing is shown of a key, it may be that one.
+    for hint in ["", "API-…", "****"] {
+        let plan = keyed(HeldKey::Missing, vec![ours(hint)], Some("API-BBBB1234"), true);
+        assert_eq!(shown(&plan), ["+ API key key"], "{hint}");
+    }
+}
+
+#[test]
+fn a_key_of_somebody_else_that_is_replaced_stays_and_is_told() {
+    let keys = vec![key("API-CCCC", "mine", 90 * DAY)];
+
+    let plan = keyed(HeldKey::Good(Secret::new("API-CCCC1234")), keys, None, true);
+
+    assert_eq!((shown(&plan), kinds(&plan)), (vec!["+ API key key".to_owned()], vec!["key_stays"]));
+}
+
+#[test]
+fn no_key_is_made_for_an_account_that_is_switched_off() {
+    for held in [HeldKey::Missing, HeldKey::Refused] {
+        let plan = keyed(held, vec![], None, false);
+
+        assert_eq!((plan.changes.len(), kinds(&plan)), (0, vec!["account_inactive"]));
+    }
+}
+
 #[test]
 fn an_account_with_two_audiences_is_one_in_octopus() {
     let other =

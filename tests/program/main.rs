@@ -21,6 +21,7 @@ mod exports;
 mod hardships;
 mod identities;
 mod imports;
+mod keys;
 mod lives;
 mod provisions;
 mod reloads;

@@ -10,22 +10,22 @@ use crate::secret::Secret;
 
 impl Comparison<'_> {
     pub(super) fn keys(&mut self) {
-        if self.account.key.is_none() {
+        // Octopus takes no key of an account that is switched off, so a new one would not be proven.
+        let is_off = self.there.is_some_and(|there| !there.user.is_active);
+        if self.account.key.is_none() || is_off {
             return;
         }
         match self.found.held.get(&self.account.name) {
             None => {}
             Some(HeldKey::Missing) => {
                 self.create_key(KeyReason::NoFile);
-                self.others(None);
             }
             Some(HeldKey::Refused) => {
                 self.create_key(KeyReason::Refused);
-                self.others(None);
             }
-            Some(HeldKey::Good(_)) if self.options.rotate_keys => {
+            Some(HeldKey::Good(key)) if self.options.rotate_keys => {
                 self.create_key(KeyReason::Rotation);
-                self.others(None);
+                self.stranger(key);
             }
             Some(HeldKey::Good(key)) => {
                 self.expiry(key);
@@ -39,7 +39,7 @@ impl Comparison<'_> {
                 self.problem("key_of_another", text);
             }
             Some(HeldKey::Unusable(why)) => {
-                let text = format!("its key's file {why}; correct that, or move it away");
+                let text = format!("its key's file {why}; correct that, or write another file");
                 self.problem("key_file_unusable", text);
             }
         }
@@ -54,6 +54,23 @@ impl Comparison<'_> {
             is_agent: self.account.is_agent,
             reason,
         });
+        // What a run left over becomes the key in the file.
+        self.others(self.found.left_over.get(&self.account.name));
+    }
+
+    /// A key that is replaced and that somebody else made: it is theirs to revoke.
+    fn stranger(&mut self, held: &Secret) {
+        let purpose = self.account.purpose();
+        let keys = self.there.map(|there| there.keys.as_slice()).unwrap_or_default();
+        let mut candidates = keys.iter().filter(|key| key.may_be(held)).peekable();
+        let Some(hint) = candidates.peek().map(|key| key.hint.clone()) else { return };
+        if candidates.all(|key| key.purpose != purpose) {
+            let text =
+                "is in the file now and was not made by octobroker, so it stays valid when a \
+                        new one has replaced it: revoke it in Octopus"
+                    .to_owned();
+            self.remark("key_stays", Some(&hint), text);
+        }
     }
 
     fn ours(&self) -> Vec<FoundKey> {
