@@ -107,6 +107,7 @@ pub(super) fn read(
         if let Some((account, of_octopus)) = account(entry, surroundings, problems) {
             check_twin(&account, &accounts.built, entry, problems);
             check_username(&of_octopus, &wanted, entry, problems);
+            check_key_file(&of_octopus, &wanted, entry, problems);
             accounts.built.push(account);
             wanted.push(of_octopus);
         }
@@ -293,6 +294,21 @@ fn check_username(
     };
     if let Some(twin) = others.iter().find(is_twin) {
         let sentence = format!("has the username of {}; keep one, or write another", twin.name);
+        problems.add(&entry.place, sentence);
+    }
+}
+
+/// A file has the key of one account: a second one's would take its place.
+fn check_key_file(
+    account: &WantedAccount,
+    others: &[WantedAccount],
+    entry: &Entry,
+    problems: &mut Problems,
+) {
+    let Some(key) = &account.key else { return };
+    let is_twin = |other: &&WantedAccount| other.key.as_ref().is_some_and(|it| it.path == key.path);
+    if let Some(twin) = others.iter().find(is_twin) {
+        let sentence = format!("has the `api_key.file` of {}; write another", twin.name);
         problems.add(&entry.place, sentence);
     }
 }

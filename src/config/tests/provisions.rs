@@ -64,6 +64,18 @@ fn an_account_without_an_id_serves_nobody_yet() {
 }
 
 #[test]
+fn a_file_has_the_key_of_one_account() {
+    let keyed = |name: &str| {
+        format!("{name}: {{username: {name}, api_key: {{file: /no/key, create: true}}}}")
+    };
+    let accounts = format!("service_accounts: {{{}, {}}}", keyed("a"), keyed("b"));
+
+    let twice = with(&accounts, Ids::Awaited).unwrap_err().to_string();
+
+    assert!(twice.contains("service_accounts.b: has the `api_key.file` of a"), "{twice}");
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     let long = "x".repeat(65);
     let bot = |keys: &str| {
