@@ -1,5 +1,6 @@
 //! Octopus's administration, as far as it is needed: one request after the other, whole answers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -123,23 +124,36 @@ impl Administrator {
         (listed, counted): (&str, &str),
     ) -> Result<(Vec<Value>, Value), AdministratorError> {
         let what = || format!("GET {path}");
-        let mut items: Vec<Value> = Vec::new();
+        let (mut items, mut known) = (Vec::new(), BTreeSet::new());
+        let mut skipped = 0;
         loop {
-            let join = if path.contains('?') { '&' } else { '?' };
-            let page = format!("{path}{join}skip={}&take={TAKE}", items.len());
+            let page = format!("{path}?skip={skipped}&take={TAKE}");
             let mut answer = self.get(&page).await?;
             let total = answer.get(counted).and_then(Value::as_u64);
             let found = answer.get_mut(listed).map(Value::take);
             let (Some(Value::Array(found)), Some(total)) = (found, total) else {
                 return Err(AdministratorError::Malformed { what: what() });
             };
-            let is_end = found.is_empty();
-            items.extend(found);
+            let before = items.len();
+            skipped += found.len();
+            let is_end = found.is_empty() || skipped as u64 >= total;
+            for item in found {
+                let id = item.get("Id").and_then(Value::as_str);
+                let id = id.ok_or_else(|| AdministratorError::Malformed { what: what() })?;
+                // What is made meanwhile moves others to a later page, where they come again.
+                if known.insert(id.to_owned()) {
+                    items.push(item);
+                }
+            }
             if items.len() > limits::ADMINISTERED_ITEMS {
                 return Err(AdministratorError::TooMany { what: what() });
             }
-            if is_end || items.len() as u64 >= total {
+            if is_end {
                 return Ok((items, answer));
+            }
+            // The same page again would come for ever.
+            if items.len() == before {
+                return Err(AdministratorError::Malformed { what: what() });
             }
         }
     }

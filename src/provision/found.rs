@@ -167,13 +167,13 @@ impl Found {
         administrator: &Administrator,
     ) -> Result<(), AdministratorError> {
         let teams = administrator.items("/api/teams", COLLECTION).await?.0;
-        self.teams = teams.iter().filter_map(FoundTeam::of).collect();
+        self.teams = all(&teams, FoundTeam::of, "GET /api/teams")?;
         Ok(())
     }
 
     async fn users(administrator: &Administrator) -> Result<Self, AdministratorError> {
         let users = administrator.items("/api/users", COLLECTION).await?.0;
-        let users = users.iter().filter_map(FoundUser::of).collect();
+        let users = all(&users, FoundUser::of, "GET /api/users")?;
         Ok(Self { users, ..Self::default() })
     }
 
@@ -243,7 +243,7 @@ impl FoundAccount {
         Ok(Self {
             user,
             id,
-            identities: identities.iter().filter_map(FoundIdentity::of).collect(),
+            identities: all(&identities, FoundIdentity::of, &format!("GET {path}"))?,
             keys: Vec::new(),
         })
     }
@@ -251,7 +251,7 @@ impl FoundAccount {
     async fn read_keys(&mut self, administrator: &Administrator) -> Result<(), AdministratorError> {
         let path = format!("/api/users/{}/apikeys", self.user.user_id);
         let keys = administrator.items(&path, COLLECTION).await?.0;
-        self.keys = keys.iter().filter_map(FoundKey::of).collect();
+        self.keys = all(&keys, FoundKey::of, &format!("GET {path}"))?;
         Ok(())
     }
 
@@ -309,6 +309,16 @@ impl FoundTeam {
             members: members.collect(),
         })
     }
+}
+
+/// Every item, read; one that lacks what all of its kind have is no less there for that.
+fn all<T>(
+    items: &[Value],
+    read: fn(&Value) -> Option<T>,
+    what: &str,
+) -> Result<Vec<T>, AdministratorError> {
+    let read: Option<Vec<T>> = items.iter().map(read).collect();
+    read.ok_or_else(|| AdministratorError::Malformed { what: what.to_owned() })
 }
 
 fn text(resource: &Value, name: &str) -> Option<String> {

@@ -1,6 +1,6 @@
 //! `explain --octopus` and `doctor`: asked as an administrator, Octopus's side of a refusal.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::process::Ended;
 use crate::site::Site;
@@ -102,7 +102,7 @@ async fn an_identity_that_matches_and_one_that_is_missing_are_told() {
     let matched: Value = serde_json::from_str(&matched.stdout).unwrap();
     let found = &matched["octopus"]["found"];
     assert_eq!((&found["matches"], &found["username"]), (&true.into(), &"release-bot".into()));
-    assert_eq!(found["differences"], serde_json::json!([]), "{found:#}");
+    assert_eq!(found["differences"], json!([]), "{found:#}");
     assert!(found["identity"]["id"].as_str().unwrap().starts_with("ServiceAccountOidcIdentitys-"));
     octopus.set_active("release-bot", false);
     let off = explain(&site, &[]).await;
@@ -167,6 +167,37 @@ async fn who_may_not_ask_is_told_so_and_nothing_is_asked_unless_said() {
         &["explain", "--live", "id", "--octopus"][..],
     ] {
         assert_eq!(stage.run(wrong, &other).await.code, Some(2), "{wrong:?}");
+    }
+    site.close().await;
+}
+
+fn answer(status: u16, body: &Value) -> emulator::RawAnswer {
+    emulator::RawAnswer {
+        status,
+        content_type: Some("application/json".to_owned()),
+        body: body.to_string().into_bytes(),
+        headers: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_can_t_be_read_is_no_empty_octopus() {
+    let site = site("asking-garbage").await;
+    let team = |id: &str| json!({ "Id": id, "Name": "A", "MemberUserIds": [] });
+    let list = |items: &[Value]| json!({ "Items": items, "TotalResults": 5 });
+    let rows = [
+        vec![list(&[team("Teams-7"), json!({ "Id": "Teams-8" })])],
+        vec![list(&[json!(7)])],
+        // A server that does not know what `skip` is would send the same page for ever.
+        vec![list(&[team("Teams-7")]); 2],
+    ];
+    for pages in rows {
+        for page in &pages {
+            site.stage.octopus.answer_once("/api/teams", answer(200, page));
+        }
+        let planned = site.run(&["plan"]).await;
+        assert_eq!(planned.code, Some(5), "{pages:?}: {planned:?}");
+        assert!(planned.stderr.contains("GET /api/teams: what was answered is not"), "{planned:?}");
     }
     site.close().await;
 }

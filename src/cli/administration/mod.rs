@@ -14,6 +14,7 @@ mod report;
 use std::path::Path;
 
 use clap::Args;
+use http::StatusCode;
 
 pub(super) use apply::ApplyFlags;
 pub(super) use credential::CredentialFlags;
@@ -138,7 +139,11 @@ pub(super) fn failed(error: &AdministratorError) -> Exit {
 
 fn exit(error: &AdministratorError) -> Exit {
     match error {
-        AdministratorError::Refused { status, .. } if !status.is_server_error() => Exit::Refused,
+        AdministratorError::Refused { status, .. }
+            if !status.is_server_error() && *status != StatusCode::TOO_MANY_REQUESTS =>
+        {
+            Exit::Refused
+        }
         _ => Exit::Unreachable,
     }
 }
