@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::administration::{CredentialFlags, IdentityFit};
+use super::explain::safe;
 use super::identity::{Parts, ambient_exit, block_on, parts};
 use super::sidecar::{Role, SidecarFlags};
 use super::token::exchange_exit;
@@ -22,7 +23,7 @@ use crate::limits;
 use crate::octopus::{API_KEY, AccessToken, TokenExchange};
 use crate::provision::{Administrator, Presented, WantedAccount};
 use crate::secret::without_tokens;
-use crate::telemetry::{Code, error_chain};
+use crate::telemetry::{Code, error_chain, escaped};
 
 /// Whose way is gone, and how it is told.
 #[derive(Debug, Args)]
@@ -80,7 +81,7 @@ impl DoctorFlags {
             Way { output: self.output, is_colourful, steps: Vec::new(), administrator, username };
         let exit = block_on(async { way.go(&parts).await.err().unwrap_or(Exit::Ok) });
         if way.output == Output::Json {
-            print(&json!({ "ok": exit == Exit::Ok, "steps": way.steps }).to_string());
+            print(&safe(&json!({ "ok": exit == Exit::Ok, "steps": way.steps }).to_string()));
         }
         exit
     }
@@ -129,7 +130,7 @@ impl Way {
         let got = match &parts.ambient {
             Ok(ambient) => ambient.id_token().await.map(|own| (ambient.platform(), own)),
             Err(error) => {
-                self.bad("identity", String::new(), error_chain(error));
+                self.bad("identity", String::new(), escaped(&error_chain(error)));
                 return Err(ambient_exit(error));
             }
         };
@@ -143,7 +144,7 @@ impl Way {
                 Ok(own)
             }
             Err(error) => {
-                self.bad("identity", String::new(), error_chain(&error));
+                self.bad("identity", String::new(), escaped(&error_chain(&error)));
                 Err(ambient_exit(&error))
             }
         }
@@ -165,8 +166,8 @@ impl Way {
                      \x20     subject   {}\n\
                      \x20     audience  {}\n\
                      \x20   and Octopus must be able to read the issuer's discovery document and keys.",
-                    own.issuer(),
-                    own.subject(),
+                    escaped(own.issuer()),
+                    escaped(own.subject()),
                     if audience == id { "(leave it empty: the GUID)" } else { audience },
                 );
                 if let Some(found) = self.found(own).await {
@@ -193,7 +194,9 @@ impl Way {
                 format!("{} So it is the issuer that Octopus can't read.", fit.summary)
             }
             Ok(fit) => fit.summary,
-            Err(error) => format!("What is there can't be told: {}.", error_chain(&error)),
+            Err(error) => {
+                format!("What is there can't be told: {}.", escaped(&error_chain(&error)))
+            }
         };
         Some(format!("\n    {said}"))
     }
@@ -269,7 +272,7 @@ impl Way {
             } else {
                 mark.to_owned()
             };
-            print(format!("  {mark} {:<14} {}", step.name, step.found).trim_end());
+            print(format!("  {mark} {:<14} {}", step.name, escaped(&step.found)).trim_end());
             if let Some(advice) = &step.advice {
                 print(&format!("    {advice}"));
             }

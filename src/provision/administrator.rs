@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::http_client::{Bounds, HttpClient, HttpError, Reach, USER_AGENT};
 use crate::limits;
 use crate::octopus::{API_KEY, Upstream};
-use crate::secret::Secret;
+use crate::secret::{Secret, without_tokens};
 
 /// Speaks to one Octopus server with one credential.
 #[derive(Debug)]
@@ -109,7 +109,10 @@ impl Administrator {
         let answer = self.answer(&method, path, body).await?;
         let (status, text) = (answer.status(), answer.body());
         if !status.is_success() {
-            return Err(AdministratorError::Refused { what, status, says: sentences(text) });
+            let says =
+                without_tokens(&sentences(text), self.credential.1.to_str().unwrap_or_default());
+            let says = says.chars().take(SAID).collect();
+            return Err(AdministratorError::Refused { what, status, says });
         }
         if text.is_empty() {
             return Ok(Value::Null);
@@ -230,5 +233,5 @@ fn sentences(body: &[u8]) -> String {
             said.push(sentence);
         }
     }
-    said.join(" ").chars().take(SAID).collect()
+    said.join(" ")
 }

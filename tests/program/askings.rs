@@ -201,3 +201,19 @@ async fn what_can_t_be_read_is_no_empty_octopus() {
     }
     site.close().await;
 }
+
+#[tokio::test]
+async fn what_octopus_says_steers_no_terminal_and_echoes_no_key() {
+    let site = site("asking-hostile").await;
+    let error = json!({ "ErrorMessage": format!("no\u{1b}[2J\u{202e} {}", site.key) });
+    let answer = answer(403, &error);
+    for arguments in [&["plan"][..], &["apply", "--yes"], &["import"], &["doctor"]] {
+        site.stage.octopus.answer_once("/api/users", answer.clone());
+        let ended = site.run(arguments).await;
+        let said = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(4), "{said}");
+        assert!(said.contains("[token]"), "{said}");
+        assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    }
+    site.close().await;
+}

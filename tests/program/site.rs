@@ -11,7 +11,7 @@ use crate::process::Ended;
 /// An Octopus with an administrator and two teams, and a configuration for it.
 pub(crate) struct Site {
     pub(crate) stage: Stage,
-    key: String,
+    pub(crate) key: String,
     pub(crate) config: String,
 }
 

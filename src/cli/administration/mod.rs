@@ -28,7 +28,7 @@ use super::{ConfigFlag, Environment, Exit, complain, refuse};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Ids};
 use crate::provision::{Administrator, AdministratorError, Found, Plan, PlanOptions, Wanted};
-use crate::telemetry::error_chain;
+use crate::telemetry::{error_chain, escaped};
 
 /// Who may administer.
 #[derive(Debug, Args)]
@@ -133,7 +133,7 @@ fn load(flag: &ConfigFlag, environment: Environment<'_>) -> Result<Config, Exit>
 
 /// Says why Octopus could not be read or written, and with which code to end.
 pub(super) fn failed(error: &AdministratorError) -> Exit {
-    complain(&format!("octobroker: {}", error_chain(error)));
+    complain(&format!("octobroker: {}", escaped(&error_chain(error))));
     exit(error)
 }
 
