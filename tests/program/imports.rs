@@ -21,6 +21,7 @@ async fn imported(site: &Site) -> Ended {
         ("https://ci.example/oidc", "job-?7\"\n  - name: ${HOME} # \u{202e}", None),
         ("https://ci.example/oidc", "job-?7\"\n  - name: ${HOME} # \u{202e}", None),
         ("https://ci.example/oidc", "job-7", None),
+        ("https://ci.example/oidc/", "job-8", None),
         ("http://ci.example", "job", None),
         ("https://gitlab.acme.example", "project_path:acme/web:*", None),
     ];
@@ -51,6 +52,7 @@ async fn what_is_imported_is_what_stands_there() {
         "In Octopus, wildcards cross every `/` and `:`",
         "FILL IN `events: [pull_request]`",
         "# It is no rule as it stands: ",
+        "but for the slash at its end",
         "# FILL IN: `algorithms` that it signs with",
         "provider: gitlab, url: \"https://gitlab.acme.example\"",
         "  # svc-keyed:\n",

@@ -13,8 +13,15 @@ use crate::config;
 use crate::provision::{ActiveDirectory, Found, FoundAccount, FoundIdentity, OURS};
 use crate::telemetry::escaped;
 
+/// A configuration as it is written.
+pub(super) struct Document {
+    pub(super) text: String,
+    /// Why the reader does not take it; nothing is said of one that has no rule yet.
+    pub(super) fault: Option<String>,
+}
+
 /// The configuration, for the server with this URL.
-pub(super) fn of(base: &Url, found: &Found) -> String {
+pub(super) fn of(base: &Url, found: &Found) -> Document {
     let mut file = File {
         base: base.as_str(),
         found,
@@ -22,13 +29,21 @@ pub(super) fn of(base: &Url, found: &Found) -> String {
         accounts: String::new(),
         rules: String::new(),
         has_account: false,
-        has_rule: false,
+        rule_count: 0,
         taken: Taken::default(),
     };
     for account in &found.accounts {
         file.account(account);
     }
-    file.finish()
+    let has_rule = file.rule_count > 0;
+    let text = file.finish();
+    // Each part was tried by itself; together they may be too much.
+    let read = config::parse(&text, Path::new("import"), &|_| None);
+    let fault = read.err().filter(|_| has_rule).map(|error| {
+        let problem = error.problems().first();
+        problem.map_or_else(String::new, |problem| problem.sentence.clone())
+    });
+    Document { text, fault }
 }
 
 /// A configuration that is being written.
@@ -40,7 +55,7 @@ struct File<'a> {
     accounts: String,
     rules: String,
     has_account: bool,
-    has_rule: bool,
+    rule_count: usize,
     taken: Taken,
 }
 
@@ -52,6 +67,8 @@ type Way = fn(&Draft<'_>) -> Option<RuleEntry>;
 struct Taken {
     issuers: BTreeSet<String>,
     accounts: BTreeSet<String>,
+    /// In lower case, each with its audience.
+    usernames: BTreeSet<(String, Option<String>)>,
     rules: BTreeSet<String>,
 }
 
@@ -71,7 +88,8 @@ impl File<'_> {
         }
         for audience in audiences {
             let entry = self.entry(account, audience);
-            let is_sound = self.is_sound(&entry);
+            let username = (account.user.username.to_lowercase(), audience.map(str::to_owned));
+            let is_sound = self.is_sound(&entry) && self.taken.usernames.insert(username);
             self.has_account |= is_sound;
             for line in entry.text.lines() {
                 let sign = if is_sound { "" } else { "# " };
@@ -187,6 +205,9 @@ impl File<'_> {
         write: Way,
     ) -> Option<Vec<String>> {
         let at = self.issuer(identity);
+        let others = self.issuers.iter().enumerate();
+        let others = others.filter(|(other, (_, is_used))| *other != at && *is_used);
+        let other_issuers: String = others.map(|(_, (issuer, _))| issuer.text()).collect();
         let (issuer, is_used) = self.issuers.get_mut(at)?;
         let wanted = match identity.name.strip_prefix(OURS) {
             // A rule of several subjects counts its identities.
@@ -197,12 +218,21 @@ impl File<'_> {
         let name = unique(&mut taken, &wanted);
         let identities = &account.identities;
         let base = self.base;
-        let draft = Draft { base, name: &name, identity, identities, issuer, account: entry };
+        let draft = Draft {
+            base,
+            name: &name,
+            identity,
+            identities,
+            issuer,
+            other_issuers: &other_issuers,
+            rules: self.rule_count,
+            account: entry,
+        };
         let rule = write(&draft)?;
         self.taken.rules = taken;
         let is_rule = rule.is_rule && is_sound;
         *is_used |= is_rule;
-        self.has_rule |= is_rule;
+        self.rule_count += usize::from(is_rule);
         self.rules.push('\n');
         for line in rule.text.lines() {
             let sign = if rule.is_rule && !is_rule { "  # " } else { "" };
@@ -241,12 +271,13 @@ impl File<'_> {
         let none = |has_any: bool, what: &str| {
             if has_any { String::new() } else { format!("  # FILL IN: there is no {what} yet.\n") }
         };
-        text.push_str(&none(self.has_rule, "issuer that a rule is on"));
+        let has_rule = self.rule_count > 0;
+        text.push_str(&none(has_rule, "issuer that a rule is on"));
         text.push_str("\nservice_accounts:\n");
         text.push_str(&self.accounts);
         text.push_str(&none(self.has_account, "service account with an OIDC identity"));
         let _ = write!(text, "\nrules:\n{}", self.rules.trim_start_matches('\n'));
-        text.push_str(&none(self.has_rule, "rule that can be taken as it stands"));
+        text.push_str(&none(has_rule, "rule that can be taken as it stands"));
         text
     }
 }

@@ -22,6 +22,7 @@ use crate::cli::{Environment, Exit, complain, print, refuse};
 use crate::config;
 use crate::octopus::Upstream;
 use crate::provision::Found;
+use crate::telemetry::escaped;
 
 /// From where, and whither.
 #[derive(Debug, Args)]
@@ -52,8 +53,18 @@ impl ImportFlags {
                 };
             match Found::read_services(&administrator).await {
                 Ok(found) => {
-                    let text = document::of(administrator.upstream().base(), &found);
-                    self.put(text.trim_end())
+                    let document = document::of(administrator.upstream().base(), &found);
+                    match (self.put(document.text.trim_end()), document.fault) {
+                        (Exit::Ok, Some(fault)) => {
+                            complain(&format!(
+                                "octobroker: what was written must be corrected first, see \
+                                 `octobroker check`: {}",
+                                escaped(&fault)
+                            ));
+                            Exit::Failure
+                        }
+                        (exit, _) => exit,
+                    }
                 }
                 Err(error) => failed(&error),
             }

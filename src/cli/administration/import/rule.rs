@@ -8,6 +8,7 @@ use super::github::repository;
 use super::issuer::IssuerEntry;
 use super::words::{plain, quoted};
 use crate::config::{self, Config};
+use crate::limits;
 use crate::provision::FoundIdentity;
 use crate::telemetry::escaped;
 use crate::trust::presets::{Basis, Preset};
@@ -30,6 +31,10 @@ pub(super) struct Draft<'a> {
     /// All of the account.
     pub(super) identities: &'a [FoundIdentity],
     pub(super) issuer: &'a IssuerEntry,
+    /// Whatever other issuers the file has, as they stand there.
+    pub(super) other_issuers: &'a str,
+    /// How many rules the file has.
+    pub(super) rules: usize,
     pub(super) account: &'a AccountEntry,
 }
 
@@ -137,9 +142,13 @@ impl Draft<'_> {
     /// The identities that the rule wants, by their ids, if the reader takes it and all of them are
     /// there; else why not.
     fn trial(&self, rule: &str) -> Result<Vec<String>, String> {
+        if self.rules >= limits::RULES {
+            return Err(format!("at most {} rules are taken", limits::RULES));
+        }
         let text = format!(
-            "octopus: {{ url: {} }}\nissuers:\n{}service_accounts:\n{}rules:\n{}",
+            "octopus: {{ url: {} }}\nissuers:\n{}{}service_accounts:\n{}rules:\n{}",
             quoted(self.base),
+            self.other_issuers,
             self.issuer.text(),
             self.account.text,
             indented("  ", rule),
