@@ -269,6 +269,7 @@ async fn nothing_is_changed_without_a_yes() {
     let asked = site.run(&["apply"]).await;
     assert_eq!((asked.code, site.stage.octopus.writes()), (Some(1), 0));
     assert!(asked.stderr.contains("Only `yes` does"), "{}", asked.stderr);
+    assert!(asked.stderr.contains("nobody answered; write --yes"), "{}", asked.stderr);
     let json = site.run(&["apply", "--output", "json"]).await;
     assert_eq!((json.code, site.stage.octopus.writes()), (Some(2), 0));
     site.close().await;

@@ -61,11 +61,16 @@ impl ApplyFlags {
             self.tell(session, plan, 0, &Applied::default());
             return Some(Exit::Ok);
         }
-        if !self.yes && !is_wanted() {
-            complain("octobroker: nothing was changed");
-            return Some(Exit::Failure);
+        if self.yes {
+            return None;
         }
-        None
+        let why = match answer().as_deref() {
+            Some("yes") => return None,
+            Some(_) => "",
+            None => ": nobody answered; write --yes where nobody sits",
+        };
+        complain(&format!("octobroker: nothing was changed{why}"));
+        Some(Exit::Failure)
     }
 
     async fn make(&self, session: &Session, plan: &Plan) -> Exit {
@@ -121,13 +126,13 @@ fn failed(error: &ApplyError) -> Exit {
     }
 }
 
-/// Asks whoever sits there. Only `yes` is a yes.
-fn is_wanted() -> bool {
+/// Asks whoever sits there; `None` if nobody does.
+fn answer() -> Option<String> {
     let mut stderr = std::io::stderr();
     let _ = write!(stderr, "\nMake these changes in Octopus? Only `yes` does: ");
     let _ = stderr.flush();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
     let _ = writeln!(stderr);
-    read.is_ok() && answer.trim() == "yes"
+    read.is_ok_and(|size| size > 0).then(|| answer.trim().to_owned())
 }
