@@ -219,6 +219,12 @@ fn teams_and_the_directory_are_joined_and_what_is_more_is_told() {
         "Claims": { "sam": { "Value": "corp\\BOT" }, "upn": { "Value": "x" } },
     })];
     assert_eq!(shown(&plan(wanted.clone(), vec![], &there)), ["+ team Readers"]);
+    there.accounts[0].user.logins.push(json!({
+        "IdentityProviderName": "Active Directory",
+        "Claims": { "sam": { "Value": "CORP\\admin" } },
+    }));
+    let more_logins = plan(wanted.clone(), vec![], &there);
+    assert_eq!(kinds(&more_logins), ["team_ambiguous", "directory_extra", "team_extra"]);
     let more = ActiveDirectory { upn: Some("y".to_owned()), ..entry };
     let wanted = WantedAccount { active_directory: Some(more), ..wanted };
     assert_eq!(shown(&plan(wanted, vec![], &there))[0], "~ directory login CORP\\bot");

@@ -3,6 +3,7 @@
 mod identities;
 mod keys;
 
+use super::active_directory::ActiveDirectory;
 use super::found::{Found, FoundAccount};
 use super::plan::{Action, Change, Plan, PlanOptions, Problem, Remark};
 use super::wanted::{Wanted, WantedAccount};
@@ -152,6 +153,15 @@ impl Comparison<'_> {
     fn directory(&mut self) {
         let Some(entry) = &self.account.active_directory else { return };
         let logins = self.there.map(|there| there.user.logins.as_slice()).unwrap_or_default();
+        for other in logins.iter().filter(|login| !entry.is_of(login)) {
+            let Some(other) = ActiveDirectory::of_login(other) else { continue };
+            let text = format!(
+                "it has another login in the directory, {}, whose groups may put it into teams; take \
+                 that out in Octopus, or write it in place of this one",
+                other.sam
+            );
+            self.remark("directory_extra", None, text);
+        }
         if logins.iter().any(|login| entry.is_said_by(login)) {
             return;
         }
