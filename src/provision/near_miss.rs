@@ -2,6 +2,7 @@
 //! none does.
 
 use super::found::{FoundAccount, FoundIdentity};
+use crate::telemetry::is_hostile;
 use crate::trust::covers;
 
 /// What a token says that identities look at.
@@ -100,9 +101,18 @@ fn overlooked(expected: &str, presented: &str) -> Option<&'static str> {
         Some("one has a blank at an end")
     } else if expected.to_lowercase() == presented.to_lowercase() {
         Some("they differ in case, and Octopus minds it")
+    } else if seen(expected).eq(seen(presented)) {
+        Some("one has a character that nobody sees, or a blank of another kind")
     } else {
         None
     }
+}
+
+/// The characters that are seen; blanks are of many kinds.
+fn seen(text: &str) -> impl Iterator<Item = char> {
+    const UNSEEN: [char; 6] =
+        ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'];
+    text.chars().filter(|&it| !it.is_whitespace() && !is_hostile(it) && !UNSEEN.contains(&it))
 }
 
 /// GitHub's two forms of a subject.
@@ -174,7 +184,7 @@ mod tests {
     #[test]
     fn the_nearest_identity_is_named_with_the_string_that_differs() {
         let (ci, web) = ("https://ci.example", "repo:acme/web:ref:refs/heads/main");
-        let rows: [(&[Identity<'_>], Token<'_>, &str); 11] = [
+        let rows: [(&[Identity<'_>], Token<'_>, &str); 12] = [
             (&[], (ci, web, ID), "none"),
             (&[(ci, "repo:acme/*", None)], (ci, web, ID), "identity 1 matches"),
             (&[(ci, web, Some("broker"))], (ci, web, "broker"), "identity 1 matches"),
@@ -195,6 +205,12 @@ mod tests {
                 "identity 1: subject (they differ in case, and Octopus minds it)",
             ),
             (&[(ci, " x", None)], (ci, "x", ID), "identity 1: subject (one has a blank at an end)"),
+            (
+                &[(ci, "a\u{200b}b c", None)],
+                (ci, "ab\u{a0}c", ID),
+                "identity 1: subject (one has a character that nobody sees, or a blank of another \
+                 kind)",
+            ),
             (
                 &[(ci, "repo:acme@5/web@7:ref:refs/heads/main", None)],
                 (ci, web, ID),
