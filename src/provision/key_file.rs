@@ -110,7 +110,9 @@ impl Beside {
 
 /// Puts what was written beside the place into it, in one step.
 pub(super) fn put_in_place(path: &Path) -> Result<(), KeyFileError> {
-    let moved = fs::rename(beside(path), path).and_then(|()| File::open(folder(path))?.sync_all());
+    let place = place(path);
+    let moved = fs::rename(beside(path), &place);
+    let moved = moved.and_then(|()| File::open(folder(&place))?.sync_all());
     moved.map_err(|source| KeyFileError { path: path.to_owned(), source })
 }
 
@@ -120,8 +122,14 @@ fn folder(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
+/// Where the key itself stands: a link stays one, for others may follow it as well.
+fn place(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 /// `.release-key.new` for `release-key`.
 fn beside(path: &Path) -> PathBuf {
+    let path = place(path);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.new"))
 }

@@ -85,3 +85,22 @@ async fn an_account_that_is_switched_off_is_given_no_keys() {
     assert_eq!(site.plan(&[]).await.0, Some(0));
     site.close().await;
 }
+
+#[tokio::test]
+async fn a_link_to_a_key_stays_one() {
+    let site = Site::set("keys-link").await;
+    let (place, target) = (site.stage.path("helper-key"), site.stage.path("vault/key"));
+    assert_eq!(site.apply(&[]).await.code, Some(0));
+    fs::create_dir(site.stage.path("vault")).unwrap();
+    fs::rename(&place, &target).unwrap();
+    std::os::unix::fs::symlink("vault/key", &place).unwrap();
+    let before = fs::read_to_string(&target).unwrap();
+
+    assert_eq!(site.apply(&["--rotate-keys"]).await.code, Some(0));
+
+    assert!(place.is_symlink());
+    assert_ne!(fs::read_to_string(&target).unwrap(), before);
+    assert_eq!(fs::read_dir(site.stage.path("vault")).unwrap().count(), 1);
+    site.assert_whole();
+    site.close().await;
+}
