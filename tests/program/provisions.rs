@@ -280,6 +280,11 @@ async fn who_may_not_is_told_so() {
     let site = Site::set("provision-refused").await;
     let other = site.stage.octopus.add_api_key(&site.stage.account);
 
+    for flag in ["--admin-key-file", "--admin-token-file"] {
+        let slipped = site.run(&["plan", flag, &site.key]).await;
+        assert_eq!(slipped.code, Some(6));
+        assert!(slipped.stderr.contains("name that file"), "{}", slipped.stderr);
+    }
     let none = site.stage.run(&["plan"], &[]).await;
     assert_eq!(none.code, Some(6));
     assert!(none.stderr.contains("OCTOBROKER_ADMIN_API_KEY"), "{}", none.stderr);

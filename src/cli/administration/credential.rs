@@ -82,6 +82,14 @@ fn set(name: &str, environment: Environment<'_>) -> Option<Secret> {
 }
 
 fn read(path: &Path) -> Result<Secret, Exit> {
+    let written = path.to_string_lossy();
+    let is_secret = ["API-", "eyJ"].iter().any(|start| written.starts_with(start));
+    if is_secret && !path.exists() {
+        return Err(no_identity(
+            "a flag holds the administrator's credential itself, and arguments are seen by others: \
+             replace it in Octopus, write the new one to a file, and name that file",
+        ));
+    }
     let read = Secret::from_file(path);
     read.map_err(|error| no_identity(&format!("the file {} {error}", path.display())))
 }
