@@ -25,15 +25,6 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// The kind of key that an algorithm needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeyKind {
-    Rsa,
-    P256,
-    P384,
-    Ed25519,
-}
-
 impl Algorithm {
     /// Every algorithm, as written in a configuration.
     pub const ALL: [Self; 9] = [
@@ -69,31 +60,6 @@ impl Algorithm {
             Self::Es256 => "ES256",
             Self::Es384 => "ES384",
             Self::EdDsa => "EdDSA",
-        }
-    }
-
-    pub(super) const fn key_kind(self) -> KeyKind {
-        match self {
-            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => {
-                KeyKind::Rsa
-            }
-            Self::Es256 => KeyKind::P256,
-            Self::Es384 => KeyKind::P384,
-            Self::EdDsa => KeyKind::Ed25519,
-        }
-    }
-
-    pub(super) const fn in_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Self::Rs256 => jsonwebtoken::Algorithm::RS256,
-            Self::Rs384 => jsonwebtoken::Algorithm::RS384,
-            Self::Rs512 => jsonwebtoken::Algorithm::RS512,
-            Self::Ps256 => jsonwebtoken::Algorithm::PS256,
-            Self::Ps384 => jsonwebtoken::Algorithm::PS384,
-            Self::Ps512 => jsonwebtoken::Algorithm::PS512,
-            Self::Es256 => jsonwebtoken::Algorithm::ES256,
-            Self::Es384 => jsonwebtoken::Algorithm::ES384,
-            Self::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         }
     }
 }

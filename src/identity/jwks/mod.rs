@@ -5,15 +5,14 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ParsedPublicKey, VerificationAlgorithm,
+    self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::algorithm::{Algorithm, KeyKind};
+use super::algorithm::Algorithm;
 use super::document::{DocumentFault, read_document};
 use super::header::Header;
 use super::id_token::IdToken;
@@ -51,12 +50,11 @@ pub(super) enum Choice<'a> {
     Several,
 }
 
-/// One public key, ready for use.
+/// One public key.
 pub(super) struct Key {
     id: Option<String>,
-    kind: KeyKind,
-    algorithm: Option<Algorithm>,
-    prepared: DecodingKey,
+    /// Ready for use: setting a key up costs a fifth of a verification by it.
+    prepared: Vec<(Algorithm, ParsedPublicKey)>,
 }
 
 impl KeySet {
@@ -148,21 +146,28 @@ impl Key {
             Some(name) => Some(Algorithm::from_name(name)?),
             None => None,
         };
-        let (kind, prepared) = jwk.prepare()?;
-        if algorithm.is_some_and(|algorithm| algorithm.key_kind() != kind) {
-            return None;
+        let mut prepared = jwk.prepare()?;
+        if let Some(own) = algorithm {
+            prepared.retain(|(algorithm, _)| *algorithm == own);
         }
-        Some(Self { id: jwk.kid, kind, algorithm, prepared })
+        (!prepared.is_empty()).then_some(Self { id: jwk.kid, prepared })
     }
 
     fn fits(&self, algorithm: Algorithm) -> bool {
-        self.kind == algorithm.key_kind() && self.algorithm.is_none_or(|own| own == algorithm)
+        self.prepared_for(algorithm).is_some()
     }
 
-    /// Checks a signature over `input`.
+    fn prepared_for(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+        let mut prepared = self.prepared.iter();
+        prepared.find(|(of, _)| *of == algorithm).map(|(_, key)| key)
+    }
+
+    /// Checks a signature over `input`, in base64url without padding (RFC 7515 3).
     pub(super) fn verifies(&self, algorithm: Algorithm, input: &[u8], signature: &str) -> bool {
-        let algorithm = algorithm.in_jsonwebtoken();
-        jsonwebtoken::crypto::verify(signature, input, &self.prepared, algorithm).unwrap_or(false)
+        let (Some(key), Some(signature)) = (self.prepared_for(algorithm), decode(signature)) else {
+            return false;
+        };
+        key.verify_sig(input, &signature).is_ok()
     }
 }
 
@@ -171,7 +176,7 @@ impl std::fmt::Debug for Key {
         formatter
             .debug_struct("Key")
             .field("id", &self.id)
-            .field("kind", &self.kind)
+            .field("algorithms", &self.prepared.iter().map(|(of, _)| of).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
@@ -195,25 +200,28 @@ struct Jwk {
 }
 
 impl Jwk {
-    fn prepare(&self) -> Option<(KeyKind, DecodingKey)> {
+    /// The key for each algorithm that it is good for.
+    fn prepare(&self) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
         match (self.kty.as_str(), self.crv.as_deref()) {
-            ("RSA", _) => Some((KeyKind::Rsa, self.prepare_rsa()?)),
+            ("RSA", _) => self.prepare_rsa(),
             ("EC", Some("P-256")) => {
-                Some((KeyKind::P256, self.prepare_ec(32, &ECDSA_P256_SHA256_FIXED)?))
+                let point = self.point(32)?;
+                prepared(Algorithm::Es256, &signature::ECDSA_P256_SHA256_FIXED, &point)
             }
             ("EC", Some("P-384")) => {
-                Some((KeyKind::P384, self.prepare_ec(48, &ECDSA_P384_SHA384_FIXED)?))
+                let point = self.point(48)?;
+                prepared(Algorithm::Es384, &signature::ECDSA_P384_SHA384_FIXED, &point)
             }
             ("OKP", Some("Ed25519")) => {
                 let x = decode(self.x.as_deref()?)?;
-                (x.len() == 32).then(|| (KeyKind::Ed25519, DecodingKey::from_ed_der(&x)))
+                prepared(Algorithm::EdDsa, &signature::ED25519, &x)
             }
             _ => None,
         }
     }
 
     /// 2048 to 8192 bits; an odd exponent from 3 to 2^32.
-    fn prepare_rsa(&self) -> Option<DecodingKey> {
+    fn prepare_rsa(&self) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
         let n = decode(self.n.as_deref()?)?;
         let e = decode(self.e.as_deref()?)?;
         // Jenkins publishes a leading zero octet, which RFC 7518 6.3.1.1 forbids; it is harmless.
@@ -221,25 +229,39 @@ impl Jwk {
         let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
         let is_odd = e.last()? % 2 == 1;
         let is_in_range = e.len() <= 4 && e != [1];
-        ((2048..=8192).contains(&bits) && is_odd && is_in_range)
-            .then(|| DecodingKey::from_rsa_raw_components(n, e))
-    }
-
-    /// A point on the curve, its coordinates at full length (RFC 7518 6.2.1.2).
-    fn prepare_ec(
-        &self,
-        length: usize,
-        algorithm: &'static dyn VerificationAlgorithm,
-    ) -> Option<DecodingKey> {
-        let (x, y) = (self.x.as_deref()?, self.y.as_deref()?);
-        let (x_bytes, y_bytes) = (decode(x)?, decode(y)?);
-        if x_bytes.len() != length || y_bytes.len() != length {
+        if !((2048..=8192).contains(&bits) && is_odd && is_in_range) {
             return None;
         }
-        let point = [&[4], x_bytes.as_slice(), y_bytes.as_slice()].concat();
-        ParsedPublicKey::new(algorithm, point).ok()?;
-        DecodingKey::from_ec_components(x, y).ok()
+        let key = RsaPublicKeyComponents { n, e };
+        let prepared =
+            |(algorithm, parameters)| Some((algorithm, key.to_parsed_public_key(parameters).ok()?));
+        RSA.into_iter().map(prepared).collect()
     }
+
+    /// A point with coordinates of full length (RFC 7518 6.2.1.2), uncompressed (SEC 1 2.3.3).
+    fn point(&self, length: usize) -> Option<Vec<u8>> {
+        let (x, y) = (decode(self.x.as_deref()?)?, decode(self.y.as_deref()?)?);
+        (x.len() == length && y.len() == length).then(|| [&[4], &*x, &*y].concat())
+    }
+}
+
+/// Every algorithm that an RSA key is good for.
+const RSA: [(Algorithm, &RsaParameters); 6] = [
+    (Algorithm::Rs256, &signature::RSA_PKCS1_2048_8192_SHA256),
+    (Algorithm::Rs384, &signature::RSA_PKCS1_2048_8192_SHA384),
+    (Algorithm::Rs512, &signature::RSA_PKCS1_2048_8192_SHA512),
+    (Algorithm::Ps256, &signature::RSA_PSS_2048_8192_SHA256),
+    (Algorithm::Ps384, &signature::RSA_PSS_2048_8192_SHA384),
+    (Algorithm::Ps512, &signature::RSA_PSS_2048_8192_SHA512),
+];
+
+/// A key that is good for one algorithm; `None` if it is no point on its curve.
+fn prepared(
+    algorithm: Algorithm,
+    verification: &'static dyn VerificationAlgorithm,
+    key: &[u8],
+) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
+    Some(vec![(algorithm, ParsedPublicKey::new(verification, key).ok()?)])
 }
 
 fn decode(text: &str) -> Option<Vec<u8>> {
