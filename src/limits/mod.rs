@@ -163,9 +163,16 @@ pub const REFUSED_BODY_BYTES: usize = 1 << 20;
 /// How long, at most, the body of a refused request is read.
 pub const REFUSED_BODY_TIME: Duration = Duration::from_secs(1);
 
-/// Connections to Octopus that are being opened at once, TLS included: fewer than a server's usual
-/// accept queue holds (Kestrel's 512).
-pub const UPSTREAM_OPENINGS: usize = 256;
+/// Connections to Octopus that are being opened at once, TLS included: far fewer than a server's usual
+/// accept queue holds (Kestrel's 512), and no more than a core shakes hands with in a tenth of a second.
+pub const UPSTREAM_OPENINGS: usize = 64;
+
+/// Connections that each thread opens as soon as a request finds none idle. With as many, a request
+/// waits for one that comes back, for [`UPSTREAM_RETURN_TIME`], before it opens a further one.
+pub const UPSTREAM_READILY_OPENED: usize = 64;
+
+/// How long: long enough for a crowd of a thousand quick requests, short beside one that is slow.
+pub const UPSTREAM_RETURN_TIME: Duration = Duration::from_millis(250);
 
 /// Idle upstream connections kept, for each thread that serves: as many as it may have busy in a
 /// burst. One that is closed for want of room is opened again at once, and a handshake costs more

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 
@@ -28,8 +28,14 @@ pub(super) struct Connector {
     tls: Option<Arc<ClientConfig>>,
     timeout: Duration,
     /// More connections at once than a server's accept queue has room for would be lost on the way
-    /// and tried again seconds later. Those that wait here are opened in order.
+    /// and tried again seconds later.
     openings: Semaphore,
+}
+
+/// Leave to open one connection.
+#[derive(Debug)]
+pub(super) struct Opening<'a> {
+    _permit: Option<SemaphorePermit<'a>>,
 }
 
 /// Why there is no connection.
@@ -88,15 +94,36 @@ impl Connector {
         Self { host, port, tls, timeout: upstream.connect_timeout, openings }
     }
 
+    /// How long opening a connection may take, the wait for leave included.
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// It took longer.
+    pub(super) fn too_slow(&self) -> ConnectError {
+        let Self { host, port, timeout, .. } = self;
+        ConnectError::Timeout { host: host.clone(), port: *port, timeout: *timeout }
+    }
+
+    /// Leave for one connection more, in the order in which it was asked for.
+    pub(super) async fn opening(&self) -> Opening<'_> {
+        // Never closed, so that it is always had in the end.
+        Opening { _permit: self.openings.acquire().await.ok() }
+    }
+
+    /// The same, if nobody has to wait for it.
+    pub(super) fn opening_at_once(&self) -> Option<Opening<'_>> {
+        self.openings.try_acquire().ok().map(|permit| Opening { _permit: Some(permit) })
+    }
+
     /// A new connection. Its driver runs as a task until either side closes, or until it is
     /// aborted.
     pub(super) async fn connect(
         &self,
+        opening: Opening<'_>,
     ) -> Result<(SendRequest<RequestBody>, AbortHandle), ConnectError> {
-        let stream = tokio::time::timeout(self.timeout, self.stream()).await.map_err(|_| {
-            let Self { host, port, timeout, .. } = self;
-            ConnectError::Timeout { host: host.clone(), port: *port, timeout: *timeout }
-        })??;
+        let stream = self.stream().await?;
+        drop(opening);
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(limits::UPSTREAM_HEAD_BYTES)
             .handshake(stream)
@@ -108,8 +135,6 @@ impl Connector {
     }
 
     async fn stream(&self) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, ConnectError> {
-        // Never closed, so that it is always had in the end.
-        let _opening = self.openings.acquire().await;
         let (host, port) = (&self.host, self.port);
         let tcp = |source| ConnectError::Tcp { host: host.clone(), port, source };
         let stream = TcpStream::connect((host.as_str(), port)).await.map_err(tcp)?;
@@ -131,45 +156,5 @@ impl Connector {
         let connector = TlsConnector::from(Arc::clone(config));
         let stream = connector.connect(name, stream).await.map_err(tls)?;
         Ok(MaybeHttpsStream::Https(TokioIo::new(stream)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::future::poll_fn;
-    use std::net::TcpListener;
-    use std::pin::Pin;
-    use std::task::Poll;
-
-    use tokio::task::unconstrained;
-
-    use super::*;
-    use crate::http_client::TlsRoots;
-
-    async fn is_pending(opening: &mut (impl Future + Unpin)) -> bool {
-        poll_fn(|context| Poll::Ready(Pin::new(&mut *opening).poll(context).is_pending())).await
-    }
-
-    #[tokio::test]
-    async fn one_too_many_waits_until_another_is_open() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let base = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
-        let connector = Connector::new(&Upstream::new(base, TlsRoots::system()).unwrap());
-        let mut openings = Vec::new();
-        for _ in 0..limits::UPSTREAM_OPENINGS {
-            let mut opening = Box::pin(unconstrained(connector.stream()));
-            assert!(is_pending(&mut opening).await);
-            listener.accept().unwrap();
-            openings.push(opening);
-        }
-
-        let mut one_too_many = Box::pin(unconstrained(connector.stream()));
-
-        assert!(is_pending(&mut one_too_many).await);
-        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
-        openings.remove(0).await.unwrap();
-        assert!(is_pending(&mut one_too_many).await);
-        listener.accept().unwrap();
     }
 }

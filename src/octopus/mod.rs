@@ -34,6 +34,7 @@ mod rate_limit;
 mod request_body;
 mod routes;
 mod service_account;
+mod shelf;
 mod upstream;
 
 #[cfg(test)]

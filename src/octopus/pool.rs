@@ -3,20 +3,18 @@
 //! A pool of our own rather than hyper-util's: it bounds a connection's age (so that a moved server
 //! is noticed), tells whether a request that failed was sent at all, and costs less per request.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::connection::{ConnectError, Connector};
+use super::connection::{ConnectError, Connector, Opening};
 use super::request_body::{BodyFault, Progress, RequestBody};
+use super::shelf::{Connection, Shelf};
 use super::upstream::Upstream;
 use crate::deadline::Deadline;
 use crate::limits;
@@ -32,26 +30,10 @@ pub struct UpstreamPool {
 struct Core {
     connector: Connector,
     idle_timeout: Duration,
-    /// Each thread has its own: a connection is driven by the thread that opened it. The most
-    /// recently used at the end, so that the others grow old and go.
-    idle: Vec<Mutex<VecDeque<Idle>>>,
-}
-
-#[derive(Debug)]
-struct Idle {
-    connection: Connection,
-    since: Instant,
-}
-
-/// One connection. Dropped, it lets go at once of the socket and of the body that it is sending:
-/// its driver alone would wait for a server that neither reads nor closes.
-#[derive(Debug)]
-struct Connection {
-    sender: SendRequest<RequestBody>,
-    driver: AbortHandle,
-    born: Instant,
-    /// For the server's silence: one timer for all requests.
-    silence: Deadline,
+    /// Each thread that serves has its own: a connection is driven by the thread that opened it.
+    shelves: Vec<Shelf>,
+    /// Of all other threads.
+    elsewhere: Shelf,
 }
 
 /// A connection whose answer's body is still being read. Dropping it closes the connection;
@@ -94,18 +76,13 @@ pub enum SendError {
     Body(#[source] BodyFault),
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
 impl UpstreamPool {
     /// No connection yet.
     pub fn new(upstream: &Upstream) -> Self {
         let connector = Connector::new(upstream);
-        let idle = (0..Workers::numbers()).map(|_| Mutex::default()).collect();
-        let core = Core { connector, idle_timeout: upstream.idle_timeout, idle };
+        let shelves = (1..Workers::numbers()).map(|_| Shelf::default()).collect();
+        let elsewhere = Shelf::default();
+        let core = Core { connector, idle_timeout: upstream.idle_timeout, shelves, elsewhere };
         Self { core: Arc::new(core) }
     }
 
@@ -120,11 +97,10 @@ impl UpstreamPool {
         let progress = request.body().progress();
         let mut request = request;
         loop {
-            let idle = self.core.take();
-            let was_reused = idle.is_some();
-            let mut connection = match idle {
-                Some(idle) => idle.connection,
-                None => Box::pin(self.core.connect()).await.map_err(SendError::Connect)?,
+            let shelf = self.core.own_shelf();
+            let (mut connection, was_reused) = match shelf.take() {
+                Some(idle) => (idle, true),
+                None => Box::pin(self.core.another(shelf)).await.map_err(SendError::Connect)?,
             };
             // An idle connection may have been closed in the meantime: that shows here.
             if connection.sender.ready().await.is_err() && was_reused {
@@ -151,17 +127,54 @@ impl UpstreamPool {
 
     /// Closes the connections that are idle.
     pub fn close_idle(&self) {
-        for idle in &self.core.idle {
-            lock(idle).clear();
-        }
+        let core = &self.core;
+        core.shelves.iter().chain([&core.elsewhere]).for_each(Shelf::clear);
     }
 }
 
+/// How a request comes by a connection when none is idle.
+enum Way<'a> {
+    /// Another request has done with it.
+    Returned(Connection),
+    Opening(Opening<'a>),
+}
+
 impl Core {
-    async fn connect(&self) -> Result<Connection, ConnectError> {
-        let (sender, driver) = self.connector.connect().await?;
+    /// A new connection; or one that comes back, if this thread has many already. True if it has
+    /// served before.
+    async fn another(&self, shelf: &Shelf) -> Result<(Connection, bool), ConnectError> {
+        let due = Instant::now() + self.connector.timeout();
+        let way = tokio::time::timeout_at(due, self.way(shelf)).await;
+        let opening = match way.map_err(|_| self.connector.too_slow())? {
+            Way::Returned(connection) => return Ok((connection, true)),
+            Way::Opening(opening) => opening,
+        };
+        let counted = shelf.count();
+        let opened = tokio::time::timeout_at(due, self.connector.connect(opening)).await;
+        let (sender, driver) = opened.map_err(|_| self.connector.too_slow())??;
         let silence = Deadline::after(self.idle_timeout);
-        Ok(Connection { sender, driver, born: Instant::now(), silence })
+        Ok((Connection { sender, driver, born: Instant::now(), silence, _counted: counted }, false))
+    }
+
+    /// A handshake costs more than ten requests: with many connections, or many on their way, one
+    /// of them is likely to serve sooner than a further one. When for a while it is not, Octopus is
+    /// slow, and further connections are what helps.
+    async fn way(&self, shelf: &Shelf) -> Way<'_> {
+        let has_many = shelf.has_many();
+        if let Some(opening) = self.connector.opening_at_once().filter(|_| !has_many) {
+            return Way::Opening(opening);
+        }
+        let opening = async {
+            if has_many {
+                tokio::time::sleep(limits::UPSTREAM_RETURN_TIME).await;
+            }
+            self.connector.opening().await
+        };
+        tokio::select! {
+            biased;
+            connection = shelf.returned() => Way::Returned(connection),
+            opening = opening => Way::Opening(opening),
+        }
     }
 
     /// Waits for the head of the answer as long as something moves: bytes of the request, or, once
@@ -192,32 +205,9 @@ impl Core {
         }
     }
 
-    /// The most recently used connection that can serve; those that can't any more are closed on
-    /// the way.
-    fn take(&self) -> Option<Idle> {
-        let mut idle = lock(self.own_idle()?);
-        let now = Instant::now();
-        while idle.front().is_some_and(|oldest| !oldest.serves_at(now)) {
-            idle.pop_front();
-        }
-        while let Some(newest) = idle.pop_back() {
-            if newest.serves_at(now) {
-                return Some(newest);
-            }
-        }
-        None
-    }
-
-    fn own_idle(&self) -> Option<&Mutex<VecDeque<Idle>>> {
-        self.idle.get(Workers::number())
-    }
-}
-
-impl Idle {
-    fn serves_at(&self, now: Instant) -> bool {
-        now.duration_since(self.since) < limits::UPSTREAM_IDLE_TIME
-            && now.duration_since(self.connection.born) < limits::UPSTREAM_CONNECTION_AGE
-            && !self.connection.sender.is_closed()
+    fn own_shelf(&self) -> &Shelf {
+        let of_worker = Workers::number().checked_sub(1);
+        of_worker.and_then(|at| self.shelves.get(at)).unwrap_or(&self.elsewhere)
     }
 }
 
@@ -245,16 +235,8 @@ impl Lease {
         if is_last || !progress.is_complete() || connection.sender.is_closed() {
             return;
         }
-        let Some(idle) = core.own_idle() else { return };
-        let mut idle = lock(idle);
-        if idle.len() < limits::UPSTREAM_IDLE_CONNECTIONS {
-            idle.push_back(Idle { connection, since: Instant::now() });
-        }
+        core.own_shelf().put(connection);
     }
-}
-
-fn lock(idle: &Mutex<VecDeque<Idle>>) -> MutexGuard<'_, VecDeque<Idle>> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn judge(error: hyper::Error, was_reused: bool, progress: &Progress) -> SendError {
@@ -265,4 +247,88 @@ fn judge(error: hyper::Error, was_reused: bool, progress: &Progress) -> SendErro
         return SendError::Invalid(error);
     }
     SendError::Broken { was_reused, source: error }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+    use crate::http_client::TlsRoots;
+
+    fn core() -> Arc<Core> {
+        let url = "http://octopus.example/".parse().unwrap();
+        UpstreamPool::new(&Upstream::new(url, TlsRoots::system()).unwrap()).core
+    }
+
+    /// A connection on which nothing ever comes.
+    async fn connection(core: &Core) -> Connection {
+        let (near, far) = tokio::io::duplex(64);
+        let (sender, driver) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        let driver = crate::tasks::spawn(async move {
+            let _ = driver.await;
+            drop(far);
+        });
+        let driver = driver.abort_handle();
+        let silence = Deadline::after(core.idle_timeout);
+        let counted = core.elsewhere.count();
+        Connection { sender, driver, born: Instant::now(), silence, _counted: counted }
+    }
+
+    async fn is_returned(core: &Core) -> bool {
+        matches!(core.way(&core.elsewhere).await, Way::Returned(_))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_many_connections_a_request_waits_for_one_of_them() {
+        let core = core();
+        let mut open = Vec::new();
+        while !core.elsewhere.has_many() {
+            assert!(!is_returned(&core).await, "a few are opened readily");
+            open.push(connection(&core).await);
+        }
+        let start = Instant::now();
+
+        let (is_returned_first, is_returned_then, ()) =
+            tokio::join!(is_returned(&core), is_returned(&core), async {
+                core.elsewhere.put(open.pop().unwrap());
+            });
+
+        assert!(is_returned_first, "who came first has the one that came back");
+        assert!(!is_returned_then, "and who waited in vain opens another");
+        assert_eq!(start.elapsed(), limits::UPSTREAM_RETURN_TIME);
+        drop(open);
+        assert!(!core.elsewhere.has_many(), "those that are closed don't count");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_too_many_are_being_opened_requests_wait_for_either() {
+        let core = core();
+        let mut openings = Vec::new();
+        for _ in 0..limits::UPSTREAM_OPENINGS {
+            openings.extend(core.connector.opening_at_once());
+        }
+        let one = connection(&core).await;
+
+        let (is_returned_first, is_returned_then, ()) =
+            tokio::join!(is_returned(&core), is_returned(&core), async {
+                core.elsewhere.put(one);
+                openings.pop();
+            });
+
+        assert_eq!((is_returned_first, is_returned_then), (true, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_went_away_gets_no_connection() {
+        let core = core();
+        let shelf = &core.elsewhere;
+        let gone = tokio::time::timeout(Duration::from_secs(1), shelf.returned()).await;
+        assert!(gone.is_err());
+
+        shelf.put(connection(&core).await);
+
+        assert!(shelf.take().is_some(), "it is kept for the next");
+    }
 }
