@@ -94,18 +94,18 @@ impl Worker {
 }
 
 impl Workers {
-    /// Begins `work` on the thread that has the least; on this one if there are no workers.
+    /// Begins `work` on the thread that has the least.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        let least = self.all.iter().min_by_key(|worker| worker.running.load(Ordering::Relaxed));
-        let Some(worker) = least else {
-            tasks::spawn(work);
-            return;
-        };
-        let running = Running::begin(&worker.running);
-        tasks::spawn_on(&worker.runtime, async move {
-            work.await;
-            drop(running);
-        });
+        self.seat().spawn(work);
+    }
+
+    /// A seat on the thread that has the least; on this one if there are no workers.
+    pub fn seat(&self) -> Seat {
+        let workers = self.all.iter().enumerate();
+        let least = workers.min_by_key(|(_, worker)| worker.running.load(Ordering::Relaxed));
+        let worker = least
+            .map(|(at, worker)| (at + 1, worker.runtime.clone(), Running::begin(&worker.running)));
+        Seat { worker }
     }
 
     /// How many threads there are, this one included, that [`Workers::number`] tells apart.
@@ -119,7 +119,34 @@ impl Workers {
     }
 }
 
+/// A place for one piece of work on one thread.
+#[derive(Debug)]
+pub struct Seat {
+    /// Its number, if it is a worker.
+    worker: Option<(usize, Handle, Running)>,
+}
+
+impl Seat {
+    /// Whether it is on this thread.
+    pub fn is_here(&self) -> bool {
+        self.worker.as_ref().is_none_or(|(number, ..)| *number == Workers::number())
+    }
+
+    /// Begins `work` there.
+    pub fn spawn(self, work: impl Future<Output = ()> + Send + 'static) {
+        let Some((_, runtime, running)) = self.worker else {
+            tasks::spawn(work);
+            return;
+        };
+        tasks::spawn_on(&runtime, async move {
+            work.await;
+            drop(running);
+        });
+    }
+}
+
 /// One piece of work, until it ends in whatever way.
+#[derive(Debug)]
 struct Running(Arc<AtomicUsize>);
 
 impl Running {

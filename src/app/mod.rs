@@ -14,7 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::admin::{Admin, Desk};
 use crate::ambient::AmbientError;
@@ -100,7 +100,7 @@ impl App {
         let mut listeners = Vec::new();
         for spec in config.listeners.clone() {
             let address = spec.name();
-            let bound = Listener::bind(spec).await;
+            let bound = Listener::bind(spec);
             listeners.push(bound.map_err(|source| StartError::Bind { address, source })?);
         }
         let admin_address = config.admin;
@@ -181,8 +181,13 @@ impl App {
         let places = Places::default();
         for listener in self.listeners {
             let serving = (self.serving.clone(), self.workers.clone());
+            let name = listener.name();
             let run = listener.run(serving, places.clone(), shutdown.watcher());
-            tasks::spawn(run);
+            self.workers.spawn(async move {
+                if let Err(error) = run.await {
+                    error!(listener = name, %error, "can't accept connections");
+                }
+            });
         }
         let admin = tasks::spawn(self.admin.run());
 

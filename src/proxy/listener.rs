@@ -27,16 +27,22 @@ use crate::workers::Workers;
 /// A bound listener. Nothing is accepted before [`Listener::run`].
 #[derive(Debug)]
 pub struct Listener {
+    front: Front,
+    socket: Socket,
+}
+
+/// What is the same for all connections of a listener.
+#[derive(Debug)]
+struct Front {
     spec: ListenerSpec,
     hosts: Arc<[String]>,
     public_url: Option<Arc<str>>,
-    socket: Socket,
     certificate: Option<Arc<Certificate>>,
 }
 
 impl Listener {
     /// Binds the address of `spec`, and reads its certificate.
-    pub async fn bind(spec: ListenerSpec) -> io::Result<Self> {
+    pub fn bind(spec: ListenerSpec) -> io::Result<Self> {
         let certificate = match spec.tls.clone() {
             Some(files) => {
                 let opened = Certificate::open(spec.name(), files).map_err(io::Error::other);
@@ -44,18 +50,18 @@ impl Listener {
             }
             None => None,
         };
-        let socket = Socket::bind(&spec.bind).await?;
+        let socket = Socket::bind(&spec.bind)?;
         // A URL under which callers know us is one under which they may ask.
         let public = spec.public_url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
         let public = public.as_ref().and_then(http::Uri::host).map(str::to_owned);
         let hosts = spec.hosts.iter().cloned().chain(public).collect();
         let public_url = spec.public_url.as_deref().map(Arc::from);
-        Ok(Self { spec, hosts, public_url, socket, certificate })
+        Ok(Self { front: Front { spec, hosts, public_url, certificate }, socket })
     }
 
     /// Where it listens, in words: with the port that was found.
     pub fn name(&self) -> String {
-        self.address().map_or_else(|| self.spec.name(), |address| address.to_string())
+        self.address().map_or_else(|| self.front.spec.name(), |address| address.to_string())
     }
 
     /// Where a TCP listener listens; the port that was found, if the spec's was 0.
@@ -65,17 +71,21 @@ impl Listener {
 
     /// Accepts until the end, at most as many connections as the limit for the process, all of whose
     /// listeners share `places`. Connections that are being served end by themselves: each holds a
-    /// watcher.
+    /// watcher. To be run by one of the workers: a connection that stays with it wakes no thread.
+    /// Fails if the system has no room for one thing more to watch.
     pub async fn run(
         self,
         (serving, workers): (Serving, Workers),
         places: Places,
         mut watcher: Watcher,
-    ) {
-        let certificate = self.certificate.clone();
+    ) -> io::Result<()> {
+        let Self { front, socket } = self;
+        let socket = socket.accepting()?;
+        let certificate = front.certificate.clone();
         let metrics = Arc::clone(&serving.now().metrics);
+        let name: Arc<str> = front.spec.name().into();
         if certificate.is_some() {
-            metrics.tls_offered(&self.spec.name());
+            metrics.tls_offered(&name);
         }
         let fresh = async move {
             match certificate {
@@ -84,37 +94,37 @@ impl Listener {
             }
         };
         let mut fresh = std::pin::pin!(fresh);
-        let name: Arc<str> = self.spec.name().into();
         loop {
             let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
-                () = watcher.triggered() => return,
-                () = &mut fresh => return,
+                accepted = socket.accept() => accepted,
+                () = watcher.triggered() => return Ok(()),
+                () = &mut fresh => return Ok(()),
             };
             let (stream, remote) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of descriptors, most likely: a loop without a pause would only spin.
-                    warn!(listener = self.spec.name(), %error, "can't accept a connection");
+                    warn!(listener = &*name, %error, "can't accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             };
             let proxy = serving.now();
-            let peer = remote.address.filter(|_| !self.spec.is_loopback()).map(Peer::new);
+            let peer = remote.address.filter(|_| !front.spec.is_loopback()).map(Peer::new);
             let place = places.take(proxy.limits.connections);
             let peer_place = peer.map(|peer| proxy.peers.connect(peer));
             let (Some(place), None | Some(Some(_))) = (place, &peer_place) else {
-                debug!(listener = self.spec.name(), peer = remote.text, "too many connections");
-                proxy.turn_away(self.certificate.is_none().then_some(&stream));
+                debug!(listener = &*name, peer = remote.text, "too many connections");
+                proxy.turn_away(front.certificate.is_none().then_some(&stream));
                 continue;
             };
-            let origin = self.origin(&name, remote.text, peer);
+            let origin = front.origin(&name, remote.text, peer);
             let (serving, watcher) = (serving.clone(), watcher.clone());
-            let handshake = self.certificate.as_ref().map(|certificate| certificate.config());
-            let Ok(stream) = stream.detached() else { continue };
-            workers.spawn(async move {
-                let Ok(stream) = stream.attached() else { return };
+            let handshake = front.certificate.as_ref().map(|certificate| certificate.config());
+            let seat = workers.seat();
+            let Ok(handed) = stream.handed_to(&seat) else { continue };
+            seat.spawn(async move {
+                let Ok(stream) = handed.taken() else { return };
                 match handshake {
                     None => serve_http1(stream, serving, origin, watcher).await,
                     // Boxed, so that plain connections don't have the size of encrypted ones.
@@ -126,7 +136,9 @@ impl Listener {
             });
         }
     }
+}
 
+impl Front {
     fn origin(&self, name: &Arc<str>, remote: String, peer: Option<Peer>) -> Origin {
         Origin {
             listener: Arc::clone(name),

@@ -14,10 +14,18 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::spec::Bind;
+use crate::workers::Seat;
 
-/// A bound socket.
+/// A bound socket, of no thread yet.
 #[derive(Debug)]
 pub(super) enum Socket {
+    Tcp(net::TcpListener),
+    Unix(unix::net::UnixListener, SocketFile),
+}
+
+/// A socket whose connections come by the runtime of one thread.
+#[derive(Debug)]
+pub(super) enum Accepting {
     Tcp(TcpListener),
     Unix { listener: UnixListener, _file: SocketFile },
 }
@@ -43,9 +51,19 @@ pub(super) enum Stream {
 }
 
 impl Socket {
-    pub(super) async fn bind(bind: &Bind) -> io::Result<Self> {
+    pub(super) fn bind(bind: &Bind) -> io::Result<Self> {
         match bind {
-            Bind::Tcp(address) => TcpListener::bind(address).await.map(Self::Tcp),
+            Bind::Tcp(address) => {
+                let domain = Domain::for_address(*address);
+                let socket = socket2::Socket::new(domain, Type::STREAM, None)?;
+                socket.set_reuse_address(true)?;
+                // Its connections inherit it.
+                socket.set_tcp_nodelay(true)?;
+                socket.bind(&SockAddr::from(*address))?;
+                socket.listen(BACKLOG)?;
+                socket.set_nonblocking(true)?;
+                Ok(Self::Tcp(socket.into()))
+            }
             Bind::Unix { path, mode } => {
                 remove_stale(path)?;
                 let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
@@ -55,8 +73,7 @@ impl Socket {
                 fs::set_permissions(path, Permissions::from_mode(*mode))?;
                 socket.listen(BACKLOG)?;
                 socket.set_nonblocking(true)?;
-                let listener = UnixListener::from_std(socket.into())?;
-                Ok(Self::Unix { listener, _file: file })
+                Ok(Self::Unix(socket.into(), file))
             }
         }
     }
@@ -65,17 +82,28 @@ impl Socket {
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix { .. } => None,
+            Self::Unix(..) => None,
         }
     }
 
+    /// To be accepted from by this thread's runtime.
+    pub(super) fn accepting(self) -> io::Result<Accepting> {
+        match self {
+            Self::Tcp(listener) => TcpListener::from_std(listener).map(Accepting::Tcp),
+            Self::Unix(listener, file) => {
+                let listener = UnixListener::from_std(listener)?;
+                Ok(Accepting::Unix { listener, _file: file })
+            }
+        }
+    }
+}
+
+impl Accepting {
     /// The next connection, and who is at its other end.
     pub(super) async fn accept(&self) -> io::Result<(Stream, Remote)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // A failure shows when the connection is used.
-                let _ = stream.set_nodelay(true);
                 let remote = Remote { text: peer.to_string(), address: Some(peer.ip()) };
                 Ok((Stream::Tcp(stream), remote))
             }
@@ -96,15 +124,18 @@ impl Socket {
 
 /// A connection on its way to the thread that serves it.
 #[derive(Debug)]
-pub(super) enum Detached {
+pub(super) enum Handed {
+    /// It is there already.
+    Here(Stream),
     Tcp(net::TcpStream),
     Unix(unix::net::UnixStream),
 }
 
-impl Detached {
+impl Handed {
     /// A connection of this thread's runtime.
-    pub(super) fn attached(self) -> io::Result<Stream> {
+    pub(super) fn taken(self) -> io::Result<Stream> {
         match self {
+            Self::Here(stream) => Ok(stream),
             Self::Tcp(stream) => TcpStream::from_std(stream).map(Stream::Tcp),
             Self::Unix(stream) => UnixStream::from_std(stream).map(Stream::Unix),
         }
@@ -112,11 +143,12 @@ impl Detached {
 }
 
 impl Stream {
-    /// A connection of no runtime.
-    pub(super) fn detached(self) -> io::Result<Detached> {
+    /// Lets go of it, if it is to be served by another thread.
+    pub(super) fn handed_to(self, seat: &Seat) -> io::Result<Handed> {
         match self {
-            Self::Tcp(stream) => stream.into_std().map(Detached::Tcp),
-            Self::Unix(stream) => stream.into_std().map(Detached::Unix),
+            _ if seat.is_here() => Ok(Handed::Here(self)),
+            Self::Tcp(stream) => stream.into_std().map(Handed::Tcp),
+            Self::Unix(stream) => stream.into_std().map(Handed::Unix),
         }
     }
 
@@ -149,7 +181,8 @@ impl Drop for SocketFile {
     }
 }
 
-const BACKLOG: i32 = 1024;
+/// A crowd that comes at once; the system may allow less (`net.core.somaxconn`, usually 4096).
+const BACKLOG: i32 = 4096;
 
 /// Calls the same method on whichever stream it is.
 macro_rules! on_stream {
