@@ -27,7 +27,7 @@ pub use admission::{Admission, AdmissionError, Identity};
 pub use own_identity::OwnIdentity;
 pub use stand_ins::{Holder, StandInError, StandInHolding, StandIns};
 pub use used_tokens::{UseError, UsedTokens};
-pub use verified_tokens::PresentedToken;
+pub use verified_tokens::{LastToken, PresentedToken};
 
 use admission::{Admitted, Caller};
 use verified_tokens::{KnownToken, VerifiedTokens};
@@ -147,6 +147,16 @@ impl Broker {
     /// Looks up an ID token. One that was verified before need not be read again.
     pub fn recognize(&self, text: &str, bytes_max: usize) -> Result<PresentedToken, IdTokenError> {
         self.verified_tokens.recognize(text, bytes_max)
+    }
+
+    /// The same, for a connection on which `last` came before.
+    pub fn recognize_again(
+        &self,
+        text: &str,
+        bytes_max: usize,
+        last: &LastToken,
+    ) -> Result<PresentedToken, IdTokenError> {
+        self.verified_tokens.recognize_again(text, bytes_max, last)
     }
 
     /// Judges an ID token: is it genuine, and whom may it act as?

@@ -73,7 +73,12 @@ impl Proxy {
     }
 
     /// Judges what a request to Octopus is for, and finds its credential.
-    pub(super) fn take_in(&self, head: &Parts, journey: &mut Journey) -> Result<Intake, Refusal> {
+    pub(super) fn take_in(
+        &self,
+        head: &Parts,
+        origin: &Origin,
+        journey: &mut Journey,
+    ) -> Result<Intake, Refusal> {
         let method = effective_method(head)?;
         let raw = head.uri.path_and_query().map_or("", |target| target.as_str());
         let target = Target::judge(raw)?;
@@ -82,25 +87,27 @@ impl Proxy {
         let route = Route::of(&method, path);
         journey.routed(route.template);
         let found = credentials::find(&head.headers, target.keys());
-        let presented = found.and_then(|found| self.presented(found)).inspect_err(|code| {
-            journey.came_by(Door::Bearer);
-            if matches!(code, Code::TokenMalformed | Code::TokenTooLarge) {
-                self.metrics.token_verified(None, Verification::Refused(*code));
-            }
-        })?;
+        let presented =
+            found.and_then(|found| self.presented(found, origin)).inspect_err(|code| {
+                journey.came_by(Door::Bearer);
+                if matches!(code, Code::TokenMalformed | Code::TokenTooLarge) {
+                    self.metrics.token_verified(None, Verification::Refused(*code));
+                }
+            })?;
         let is_anonymous = below.is_some() && is_anonymous(&method, path);
         let service_account = named_account(&head.headers)?;
         let below_at = below.map(|_| self.upstream.path_prefix().len());
         Ok(Intake { target, presented, service_account, is_anonymous, method, route, below_at })
     }
 
-    fn presented(&self, found: Found<'_>) -> Result<Presented, Code> {
+    fn presented(&self, found: Found<'_>, origin: &Origin) -> Result<Presented, Code> {
         let text = match found {
             Found::Nothing => return Ok(Presented::Nothing),
             Found::Key(text) => return Ok(Presented::StandIn(credentials::stand_in(text))),
             Found::Bearer(text) => std::str::from_utf8(text).map_err(|_| Code::TokenMalformed)?,
         };
-        let token = self.broker.recognize(text, self.limits.id_token_bytes);
+        let most = self.limits.id_token_bytes;
+        let token = self.broker.recognize_again(text, most, &origin.last_token);
         token.map(Presented::IdToken).map_err(credentials::form_code)
     }
 

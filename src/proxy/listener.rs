@@ -20,6 +20,7 @@ use super::refusal::Refusal;
 use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
 use super::{ListenerSpec, Origin, Places, Proxy, Serving, http2, tls, trace};
+use crate::broker::LastToken;
 use crate::shutdown::Watcher;
 use crate::telemetry::{Code, Door, RequestOutcome};
 use crate::workers::Workers;
@@ -149,6 +150,7 @@ impl Front {
             public_url: self.public_url.clone(),
             remote: remote.into(),
             peer,
+            last_token: LastToken::default(),
             phase: Arc::default(),
         }
     }

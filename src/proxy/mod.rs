@@ -60,7 +60,7 @@ pub use target::check_target;
 pub use tls::{TlsFiles, TlsFilesError};
 pub use token_door::{Issues, TokenDoor};
 
-use crate::broker::{Broker, PresentedToken};
+use crate::broker::{Broker, LastToken, PresentedToken};
 use crate::clock::Clock;
 use crate::limits::{self, Limits};
 use crate::octopus::{RateBudgets, Upstream, UpstreamPool};
@@ -119,6 +119,7 @@ struct Origin {
     remote: Arc<str>,
     /// Whom its failures are counted against, if they are.
     peer: Option<Peer>,
+    last_token: LastToken,
     phase: Arc<Phase>,
 }
 
@@ -268,7 +269,7 @@ impl Proxy {
             let answer = Box::pin(answer).await?;
             return Ok(Outcome::Ours(answer));
         }
-        let mut intake = self.take_in(&head, journey)?;
+        let mut intake = self.take_in(&head, origin, journey)?;
         if let Presented::IdToken(token) = &intake.presented {
             self.check_patience(token, origin)?;
         }

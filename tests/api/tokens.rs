@@ -281,3 +281,37 @@ fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
     sum.reverse();
     sum
 }
+
+#[tokio::test]
+async fn each_request_of_a_connection_is_judged_by_its_own_token() {
+    let world = World::start().await;
+    let [one, two] = ["1", "2"].map(|id| {
+        let mut claims = world.claims();
+        claims["jti"] = id.into();
+        world.mint(&claims)
+    });
+    let [[header, payload, _], [.., signature]] = [parts(&one), parts(&two)];
+    let forged = world.keep_secret(format!("{header}.{payload}.{signature}"));
+    let mut wire = world.wire().await;
+
+    for token in [&one, &one, &two, &one, &forged, &one] {
+        let head = "GET /api/users/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer";
+        wire.write(format!("{head} {token}\r\n\r\n")).await;
+    }
+
+    let lines = world.audited_lines(6).await;
+    let said = lines.iter().map(|line| (line["code"].as_str().unwrap(), line["jti"].as_str()));
+    assert_eq!(
+        said.collect::<Vec<_>>(),
+        [
+            ("ok", Some("1")),
+            ("ok", Some("1")),
+            ("ok", Some("2")),
+            ("ok", Some("1")),
+            ("signature_invalid", None),
+            ("ok", Some("1")),
+        ]
+    );
+    drop(wire);
+    world.close().await;
+}
