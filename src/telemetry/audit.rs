@@ -8,11 +8,12 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::code::Code;
 use super::decisions::{Decisions, Kind};
 use super::escape::{json_line, plain, timestamp, word};
+use super::line::Line;
 use super::logging::{Format, pretty_start};
 use super::outcomes::{AccessTokenResult, Door};
 use super::sink::Sink;
@@ -23,12 +24,11 @@ const TARGET: &str = "octobroker::audit";
 /// One request that has ended. What is `None` is left out of the line, `code` and `cache` aside.
 ///
 /// Texts may hold anything: they are escaped and cut when the line is written.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default)]
 pub struct AuditRecord<'a> {
     /// The request's id, which the caller has too.
     pub request_id: &'a str,
     /// The W3C trace context under which the request went on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<&'a str>,
     /// The way in which the request came.
     pub door: Door,
@@ -37,58 +37,42 @@ pub struct AuditRecord<'a> {
     /// The other end of the connection: address and port.
     pub peer: &'a str,
     /// The ID token's `iss`, or the configured name of the issuer once it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub issuer: Option<&'a str>,
     /// The ID token's `sub`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<&'a str>,
     /// The ID token's `aud`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub audience: Option<&'a str>,
     /// The first 8 hexadecimal digits of the SHA-256 of the ID token: never more of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<&'a str>,
     /// The ID token's `jti`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub jti: Option<&'a str>,
     /// The rule that admitted the request.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<&'a str>,
     /// The service account that the request was made as.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub service_account: Option<&'a str>,
     /// Whether the caller is marked as an AI agent.
     pub agent: bool,
     /// The request's method.
     pub method: &'a str,
     /// The template that the path fits, `/api/{space}/releases`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'a str>,
     /// The path. What stands behind a `?` or `#` is not written.
-    #[serde(serialize_with = "path_alone")]
     pub path: &'a str,
     /// The status that the caller got.
     pub status: u16,
     /// The status that Octopus gave, if it was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_status: Option<u16>,
     /// Why the broker itself answered; written as `ok` when it did not.
-    #[serde(serialize_with = "code_or_ok")]
     pub code: Option<Code>,
     /// Where the access token came from; written as `none` when none was asked for.
-    #[serde(serialize_with = "cache_or_none")]
     pub cache: Option<AccessTokenResult>,
     /// On refusal: for each rule the first condition that failed.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub missed: &'a [Missed],
     /// The whole request, in milliseconds.
-    #[serde(serialize_with = "milliseconds")]
     pub duration_ms: f64,
     /// Until the head of Octopus's answer, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_milliseconds")]
     pub upstream_ms: Option<f64>,
     /// Waiting for an access token, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_milliseconds")]
     pub exchange_ms: Option<f64>,
     /// Bytes of the request's body.
     pub bytes_in: u64,
@@ -97,7 +81,6 @@ pub struct AuditRecord<'a> {
     /// Whether either side went away before the answer's end.
     pub aborted: bool,
     /// What the operator should know about a failure: a sentence, never a secret.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'a str>,
 }
 
@@ -188,18 +171,48 @@ impl AuditRecord<'_> {
 }
 
 fn json(time: &str, record: &AuditRecord<'_>) -> String {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        time: &'a str,
-        level: &'static str,
-        target: &'static str,
-        message: &'static str,
-        #[serde(flatten)]
-        record: &'a AuditRecord<'a>,
+    let mut line = Line::new();
+    line.text("time", time);
+    line.text("level", if record.is_ok() { "info" } else { "warn" });
+    line.text("target", TARGET);
+    line.text("message", "request");
+    line.text("request_id", record.request_id);
+    line.some_text("traceparent", record.traceparent);
+    line.text("door", record.door.as_str());
+    line.text("listener", record.listener);
+    line.text("peer", record.peer);
+    line.some_text("issuer", record.issuer);
+    line.some_text("subject", record.subject);
+    line.some_text("audience", record.audience);
+    line.some_text("token", record.token);
+    line.some_text("jti", record.jti);
+    line.some_text("rule", record.rule);
+    line.some_text("service_account", record.service_account);
+    line.flag("agent", record.agent);
+    line.text("method", record.method);
+    line.some_text("route", record.route);
+    line.text("path", &without_secrets(record.path_alone()));
+    line.number("status", record.status);
+    if let Some(status) = record.upstream_status {
+        line.number("upstream_status", status);
     }
-
-    let level = if record.is_ok() { "info" } else { "warn" };
-    json_line(&Line { time, level, target: TARGET, message: "request", record })
+    line.text("code", record.code.map_or("ok", Code::as_str));
+    line.text("cache", record.cache.map_or("none", AccessTokenResult::as_str));
+    if !record.missed.is_empty() {
+        line.value("missed", record.missed);
+    }
+    line.milliseconds("duration_ms", record.duration_ms);
+    if let Some(waited) = record.upstream_ms {
+        line.milliseconds("upstream_ms", waited);
+    }
+    if let Some(waited) = record.exchange_ms {
+        line.milliseconds("exchange_ms", waited);
+    }
+    line.number("bytes_in", record.bytes_in);
+    line.number("bytes_out", record.bytes_out);
+    line.flag("aborted", record.aborted);
+    line.some_text("detail", record.detail);
+    line.end()
 }
 
 fn pretty(mut line: String, record: &AuditRecord<'_>) -> String {
@@ -254,32 +267,4 @@ pub(super) fn without_secrets(path: &str) -> Cow<'_, str> {
     }
     let segments = path.split('/').map(|it| if looks_secret(it) { "[secret]" } else { it });
     segments.collect::<Vec<_>>().join("/").into()
-}
-
-fn path_alone<S: Serializer>(path: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&without_secrets(without_query(path)))
-}
-
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn code_or_ok<S: Serializer>(code: &Option<Code>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(code.map_or("ok", Code::as_str))
-}
-
-#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn cache_or_none<S: Serializer>(
-    cache: &Option<AccessTokenResult>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(cache.map_or("none", AccessTokenResult::as_str))
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn milliseconds<S: Serializer>(milliseconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    // To the microsecond: more digits are noise.
-    serializer.serialize_f64((milliseconds * 1e3).round() / 1e3)
-}
-
-#[expect(clippy::ref_option, reason = "as serde calls it")]
-fn some_milliseconds<S: Serializer>(value: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    milliseconds(&value.unwrap_or_default(), serializer)
 }

@@ -13,6 +13,7 @@ mod audit;
 mod code;
 mod decisions;
 mod escape;
+mod line;
 mod log_queue;
 mod logging;
 mod metrics;
