@@ -1,7 +1,9 @@
 """Load by wrk, on the CPU that the proxy does not have."""
 
+import contextlib
 import json
 import os
+import socket
 import statistics
 from pathlib import Path
 
@@ -50,6 +52,20 @@ def see_each(peer, tokens, count):
     outcome = load(peer, tokens, SEE_SECONDS, once=1)
     if outcome.requests < 0.99 * count:
         raise Failure(f"{peer.name} took only {outcome.requests} of {count} tokens in {SEE_SECONDS} s")
+
+
+@contextlib.contextmanager
+def held(peer, token, count):
+    """So many connections that have each served a request, and are kept open."""
+    head = f"GET {peer.path} HTTP/1.1\r\nHost: 127.0.0.1:{peer.port}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        for _ in range(count):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", peer.port), timeout=20))
+            one.sendall(head.encode())
+            answer = one.recv(65536)
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise Failure(f"{peer.name}: a request was not served: {answer[:200]}")
+        yield
 
 
 def interleaved(peers, rounds, once):
