@@ -50,7 +50,7 @@ pub use grant::Grant;
 pub use narrowing::{Names, Narrowing};
 pub use not_allowed::{BodyProblem, Narrowed, NotAllowed};
 pub use oidc_identity::{OidcIdentity, SubjectForm};
-pub use pool::{Lease, SendError, UpstreamPool};
+pub use pool::{Lease, Over, SendError, UpstreamPool};
 pub use rate_budget::{Caller, RateBudget, RateBudgets, RateLevel, Turn};
 pub use request_body::{BodyFault, Progress, RequestBody};
 pub use routes::{Route, is_anonymous};

@@ -103,8 +103,13 @@ impl Shelf {
         }
     }
 
-    /// Takes a connection back: for the first who waits, or to be kept.
+    /// Takes a connection back: for the first who waits, or to be kept. One that is too old, or closed,
+    /// is of no use to either.
     pub(super) fn put(&self, connection: Connection) {
+        let now = Instant::now();
+        if !connection.serves_at(now) {
+            return;
+        }
         let mut state = lock(&self.state);
         let mut connection = connection;
         while let Some(waiting) = state.waiting.pop_front() {
@@ -114,7 +119,7 @@ impl Shelf {
             }
         }
         if state.idle.len() < limits::UPSTREAM_IDLE_CONNECTIONS {
-            state.idle.push_back(Idle { connection, since: Instant::now() });
+            state.idle.push_back(Idle { connection, since: now });
         }
     }
 
@@ -127,8 +132,13 @@ impl Shelf {
 impl Idle {
     fn serves_at(&self, now: Instant) -> bool {
         now.duration_since(self.since) < limits::UPSTREAM_IDLE_TIME
-            && now.duration_since(self.connection.born) < limits::UPSTREAM_CONNECTION_AGE
-            && !self.connection.sender.is_closed()
+            && self.connection.serves_at(now)
+    }
+}
+
+impl Connection {
+    fn serves_at(&self, now: Instant) -> bool {
+        now.duration_since(self.born) < limits::UPSTREAM_CONNECTION_AGE && !self.sender.is_closed()
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Origin, Proxy};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::http_client::{self, ReadError};
 use crate::limits;
-use crate::octopus::{BodyFault, Lease, NotAllowed, Progress, RequestBody, SendError};
+use crate::octopus::{BodyFault, Lease, NotAllowed, Over, Progress, RequestBody, SendError};
 use crate::telemetry::{Code, Door, error_chain};
 
 /// A request that was judged.
@@ -234,11 +234,11 @@ impl Proxy {
         held: Option<&Bytes>,
         journey: &mut Journey,
     ) -> Result<(Response<Incoming>, Lease), Refusal> {
-        let mut body = body;
+        let (mut body, mut over) = (body, Over::Any);
         loop {
             let progress = body.progress();
             let start = self.clock.elapsed();
-            let outcome = self.pool.send(message.with(body)).await;
+            let outcome = self.pool.send(message.with(body), over).await;
             let waited = self.clock.elapsed().saturating_sub(start);
             journey.sent(progress.bytes());
             match (outcome, held) {
@@ -250,8 +250,9 @@ impl Proxy {
                     if message.method.is_idempotent() && !message.is_overridden() =>
                 {
                     journey.held(waited);
-                    // All idle connections are suspect now; a new one is not `was_reused`.
+                    // All that have served are suspect now; a new one is not `was_reused`.
                     self.pool.close_idle();
+                    over = Over::New;
                     body = RequestBody::held(held.clone());
                 }
                 (Err(error), _) => {

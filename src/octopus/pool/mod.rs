@@ -93,14 +93,18 @@ impl UpstreamPool {
     pub async fn send(
         &self,
         request: Request<RequestBody>,
+        over: Over,
     ) -> Result<(Response<Incoming>, Lease), SendError> {
         let progress = request.body().progress();
         let mut request = request;
         loop {
             let shelf = self.core.own_shelf();
-            let (mut connection, was_reused) = match shelf.take() {
+            let idle = if over == Over::Any { shelf.take() } else { None };
+            let (mut connection, was_reused) = match idle {
                 Some(idle) => (idle, true),
-                None => Box::pin(self.core.another(shelf)).await.map_err(SendError::Connect)?,
+                None => {
+                    Box::pin(self.core.another(shelf, over)).await.map_err(SendError::Connect)?
+                }
             };
             // An idle connection may have been closed in the meantime: that shows here.
             if connection.sender.ready().await.is_err() && was_reused {
@@ -132,6 +136,15 @@ impl UpstreamPool {
     }
 }
 
+/// Over which connection a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// Whichever is had soonest.
+    Any,
+    /// One that has not served yet: the server can't have closed it as idle.
+    New,
+}
+
 /// How a request comes by a connection when none is idle.
 enum Way<'a> {
     /// Another request has done with it.
@@ -142,9 +155,15 @@ enum Way<'a> {
 impl Core {
     /// A new connection; or one that comes back, if this thread has many already. True if it has
     /// served before.
-    async fn another(&self, shelf: &Shelf) -> Result<(Connection, bool), ConnectError> {
+    async fn another(&self, shelf: &Shelf, over: Over) -> Result<(Connection, bool), ConnectError> {
         let due = Instant::now() + self.connector.timeout();
-        let way = tokio::time::timeout_at(due, self.way(shelf)).await;
+        let way = async {
+            match over {
+                Over::Any => self.way(shelf).await,
+                Over::New => Way::Opening(self.connector.opening().await),
+            }
+        };
+        let way = tokio::time::timeout_at(due, way).await;
         let opening = match way.map_err(|_| self.connector.too_slow())? {
             Way::Returned(connection) => return Ok((connection, true)),
             Way::Opening(opening) => opening,
@@ -232,10 +251,9 @@ impl Lease {
     /// instead: what is left of the body must not be read as a request, and is of no use to anybody.
     pub fn put_back(self) {
         let Self { core, connection, progress, is_last } = self;
-        if is_last || !progress.is_complete() || connection.sender.is_closed() {
-            return;
+        if !is_last && progress.is_complete() {
+            core.own_shelf().put(connection);
         }
-        core.own_shelf().put(connection);
     }
 }
 
@@ -250,85 +268,4 @@ fn judge(error: hyper::Error, was_reused: bool, progress: &Progress) -> SendErro
 }
 
 #[cfg(test)]
-mod tests {
-    use hyper::client::conn::http1;
-    use hyper_util::rt::TokioIo;
-
-    use super::*;
-    use crate::http_client::TlsRoots;
-
-    fn core() -> Arc<Core> {
-        let url = "http://octopus.example/".parse().unwrap();
-        UpstreamPool::new(&Upstream::new(url, TlsRoots::system()).unwrap()).core
-    }
-
-    /// A connection on which nothing ever comes.
-    async fn connection(core: &Core) -> Connection {
-        let (near, far) = tokio::io::duplex(64);
-        let (sender, driver) = http1::handshake(TokioIo::new(near)).await.unwrap();
-        let driver = crate::tasks::spawn(async move {
-            let _ = driver.await;
-            drop(far);
-        });
-        let driver = driver.abort_handle();
-        let silence = Deadline::after(core.idle_timeout);
-        let counted = core.elsewhere.count();
-        Connection { sender, driver, born: Instant::now(), silence, _counted: counted }
-    }
-
-    async fn is_returned(core: &Core) -> bool {
-        matches!(core.way(&core.elsewhere).await, Way::Returned(_))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn with_many_connections_a_request_waits_for_one_of_them() {
-        let core = core();
-        let mut open = Vec::new();
-        while !core.elsewhere.has_many() {
-            assert!(!is_returned(&core).await, "a few are opened readily");
-            open.push(connection(&core).await);
-        }
-        let start = Instant::now();
-
-        let (is_returned_first, is_returned_then, ()) =
-            tokio::join!(is_returned(&core), is_returned(&core), async {
-                core.elsewhere.put(open.pop().unwrap());
-            });
-
-        assert!(is_returned_first, "who came first has the one that came back");
-        assert!(!is_returned_then, "and who waited in vain opens another");
-        assert_eq!(start.elapsed(), limits::UPSTREAM_RETURN_TIME);
-        drop(open);
-        assert!(!core.elsewhere.has_many(), "those that are closed don't count");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn while_too_many_are_being_opened_requests_wait_for_either() {
-        let core = core();
-        let mut openings = Vec::new();
-        for _ in 0..limits::UPSTREAM_OPENINGS {
-            openings.extend(core.connector.opening_at_once());
-        }
-        let one = connection(&core).await;
-
-        let (is_returned_first, is_returned_then, ()) =
-            tokio::join!(is_returned(&core), is_returned(&core), async {
-                core.elsewhere.put(one);
-                openings.pop();
-            });
-
-        assert_eq!((is_returned_first, is_returned_then), (true, false));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_that_went_away_gets_no_connection() {
-        let core = core();
-        let shelf = &core.elsewhere;
-        let gone = tokio::time::timeout(Duration::from_secs(1), shelf.returned()).await;
-        assert!(gone.is_err());
-
-        shelf.put(connection(&core).await);
-
-        assert!(shelf.take().is_some(), "it is kept for the next");
-    }
-}
+mod tests;
