@@ -8,7 +8,7 @@ use super::discovery::{self, DiscoveryError};
 use super::issuer::{Issuer, KeySource, TokenKind};
 use super::jwks::{KeySet, KeySetError};
 use crate::http_client::{Bounds, HttpClient, HttpError, Reach};
-use crate::limits;
+use crate::{bounded_file, limits};
 
 /// Fetches the keys of one issuer.
 #[derive(Debug)]
@@ -115,21 +115,9 @@ const fn bounds(bytes: usize) -> Bounds {
     Bounds { timeout: limits::ISSUER_TIMEOUT, bytes }
 }
 
+/// On a thread that may wait: a file system can hang.
 async fn read_file(path: &Path, bytes_max: usize) -> std::io::Result<Vec<u8>> {
-    use tokio::io::AsyncReadExt;
-
-    // What was a file at the start may have become a FIFO, which must not hold anything up.
-    let file = tokio::fs::File::options().read(true).custom_flags(NONBLOCK).open(path).await?;
-    if !file.metadata().await?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
-    }
-    let mut document = Vec::new();
-    file.take(bytes_max as u64 + 1).read_to_end(&mut document).await?;
-    if document.len() > bytes_max {
-        return Err(std::io::Error::other("the file is too large"));
-    }
-    Ok(document)
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || bounded_file::read(&path, bytes_max));
+    read.await.map_err(std::io::Error::other)?
 }
-
-/// `O_NONBLOCK`
-const NONBLOCK: i32 = 0o4000;
