@@ -96,11 +96,21 @@ impl Shelf {
     pub(super) async fn returned(&self) -> Connection {
         loop {
             let (sender, receiver) = oneshot::channel();
-            lock(&self.state).waiting.push_back(sender);
+            self.queue(sender);
             if let Ok(connection) = receiver.await {
                 return connection;
             }
         }
+    }
+
+    /// Puts somebody at the end of the queue. Who waited in vain leaves it here: while Octopus is away
+    /// no connection comes back, and the queue must not grow with each request.
+    fn queue(&self, sender: oneshot::Sender<Connection>) {
+        let mut state = lock(&self.state);
+        while state.waiting.front().is_some_and(oneshot::Sender::is_closed) {
+            state.waiting.pop_front();
+        }
+        state.waiting.push_back(sender);
     }
 
     /// Takes a connection back: for the first who waits, or to be kept. One that is too old, or closed,
@@ -144,4 +154,23 @@ impl Connection {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_waited_in_vain_are_not_remembered() {
+        let shelf = Shelf::default();
+
+        for _ in 0..100 {
+            let waited = tokio::time::timeout(Duration::from_secs(1), shelf.returned()).await;
+            assert!(waited.is_err());
+        }
+
+        assert_eq!(lock(&shelf.state).waiting.len(), 1, "the last, until the next comes");
+    }
 }
