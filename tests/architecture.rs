@@ -19,7 +19,6 @@ use checks::{
     check_absent, check_commands, check_imports, check_rows, check_size, check_statuses, rows,
     words,
 };
-use octobroker::config::{self, Config, ConfigError};
 use octobroker::telemetry::Code;
 
 /// Assembled, so that this file does not hold them.
@@ -148,6 +147,12 @@ fn the_readme_s_commands_are_those_of_ci() {
 }
 
 #[test]
+fn the_readme_is_one_page() {
+    let lines = read("README.md").lines().count();
+    assert!(lines <= 150, "README.md has {lines} lines; what is more has its place in docs/");
+}
+
+#[test]
 fn ci_installs_and_runs_the_real_clients_as_the_readme_says() {
     let (readme, ci) = (read("README.md"), read(".ci/run"));
     for command in ["npm ci --prefix tests/clients --ignore-scripts", "cargo test --test clients"] {
@@ -162,27 +167,6 @@ fn the_lock_of_the_clients_names_no_registry() {
     let lock = read("tests/clients/package-lock.json");
     assert!(lock.contains("\"integrity\""), "the lock pins what it installs");
     assert_none(check_absent("tests/clients/package-lock.json", &lock, "\"resolved\"", ""));
-}
-
-#[test]
-fn the_readme_s_configurations_are_sound() {
-    let readme = read("README.md");
-    let blocks: Vec<&str> = yaml(&readme).filter(|block| block.starts_with("octopus:")).collect();
-    assert!(blocks.len() > 2, "{} configurations were found", blocks.len());
-    for block in blocks {
-        sound(block).unwrap_or_else(|error| panic!("{block}\n{error}"));
-    }
-
-    let doctored = "```yaml\noctopus: { url: https://a.example }\nissuer: {}\n```\n";
-    assert_eq!(yaml(doctored).filter(|block| sound(block).is_err()).count(), 1);
-}
-
-fn yaml(markdown: &str) -> impl Iterator<Item = &str> {
-    markdown.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next())
-}
-
-fn sound(text: &str) -> Result<Config, ConfigError> {
-    config::parse(text, Path::new("README.md"), &|_| None)
 }
 
 fn read(file: &str) -> String {

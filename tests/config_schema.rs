@@ -40,6 +40,14 @@ fn examples() -> Vec<(String, String)> {
     names.filter(is_example).map(|name| (name.clone(), read(&format!("config/{name}")))).collect()
 }
 
+/// Texts of the pages in a folder.
+fn pages(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(path(folder)).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let pages = paths.filter(|path| path.extension().is_some_and(|end| end == "md"));
+    pages.map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
 fn faults(document: &Value) -> Vec<String> {
     let validator = validator();
     let errors = validator.iter_errors(document);
@@ -73,11 +81,12 @@ fn every_example_names_it_and_is_valid() {
 }
 
 #[test]
-fn the_readme_s_configurations_and_a_rule_for_every_platform_are_valid() {
-    let readme = read("README.md");
-    let blocks = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+fn the_book_s_configurations_and_a_rule_for_every_platform_are_valid() {
+    let pages = [pages("docs"), pages("docs/providers")].concat();
+    let blocks = pages.iter().flat_map(|page| page.split("```yaml\n").skip(1));
+    let blocks = blocks.filter_map(|rest| rest.split("```").next());
     let blocks: Vec<&str> = blocks.filter(|block| block.starts_with("octopus:")).collect();
-    assert!(blocks.len() > 2, "{} configurations were found", blocks.len());
+    assert!(blocks.len() > 20, "{} configurations were found", blocks.len());
     for block in blocks {
         assert_eq!(faults(&yaml(block)), Vec::<String>::new(), "{block}");
     }

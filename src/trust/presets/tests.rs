@@ -88,13 +88,3 @@ fn a_fixed_issuer_is_one_of_the_providers_own() {
         assert!(preset.name == "custom" || !preset.algorithms.is_empty(), "{}", preset.name);
     }
 }
-
-#[test]
-fn the_readme_names_every_provider() {
-    let readme = include_str!("../../../README.md");
-    for preset in ALL {
-        let name = preset.name;
-        let is_named = [format!("{name},"), format!("{name};"), format!("{name}.")];
-        assert!(is_named.iter().any(|name| readme.contains(name.as_str())), "{name}");
-    }
-}
