@@ -228,7 +228,7 @@ fn named<'a>(what: Narrowed, call: &Call<'a>) -> impl Iterator<Item = String> + 
             return true;
         }
         // In a list of projects, `ids` are those of projects.
-        let is_list = row.kind().starts_with(word);
+        let is_list = row.kind.starts_with(word);
         let means = |known: &&str| is_list || known.starts_with(word);
         row.parameters().filter(means).any(|known| known.eq_ignore_ascii_case(name))
     };

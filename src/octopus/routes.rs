@@ -4,7 +4,7 @@ use http::Method;
 
 use super::capability::{Capabilities, Capability};
 use super::catalogue::{API, About, OUTSIDE, Row, unplaced};
-use super::place::{Place, Segments, is, order};
+use super::place::{Place, Segments, is, plain};
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy)]
@@ -44,26 +44,28 @@ impl Route {
                 row: None,
             };
         };
-        let Row(_, _, needs, brought_by, _) = *row;
-        Self { template: row.template(), needs, brought_by, row: Some(row) }
+        let Row { template, needs, brought_by, .. } = *row;
+        Self { template, needs, brought_by, row: Some(row) }
     }
 
     /// What it is about.
     pub(super) fn about(&self) -> About {
-        self.row.map_or(About::Target, |row| row.4)
+        self.row.map_or(About::Target, |row| row.about)
     }
 
     /// Each route of the catalogue: methods, template, needed capability, who brings it along. For
     /// the documentation.
     pub fn all() -> impl Iterator<Item = (String, &'static str, Option<Capability>, String)> {
         let rows = API.iter().chain(OUTSIDE);
-        rows.map(|row| (row.0.to_string(), row.1, row.2, row.3.to_string()))
+        rows.map(|row| {
+            (row.methods.to_string(), row.pattern, row.needs, row.brought_by.to_string())
+        })
     }
 }
 
 /// The first row that fits, of those of the path's kind.
 fn row(method: &Method, place: &Place<'_>) -> Option<&'static Row> {
-    let fits = |row: &&Row| row.0.have(method) && fits(row.template(), place);
+    let fits = |row: &&Row| row.methods.have(method) && fits(row, place);
     if !place.is_api {
         return OUTSIDE.iter().find(fits);
     }
@@ -71,10 +73,9 @@ fn row(method: &Method, place: &Place<'_>) -> Option<&'static Row> {
         return None;
     }
     let root = if place.space.is_some() { "{space}" } else { "" };
-    let kind = place.below.clone().next().unwrap_or(root);
-    let start = API.partition_point(|row| order(row.kind(), kind).is_lt());
-    let of_kind = API.iter().skip(start).take_while(|row| order(row.kind(), kind).is_eq());
-    of_kind.into_iter().find(fits)
+    let kind = plain(place.below.clone().next().unwrap_or(root));
+    let start = API.partition_point(|row| *row.kind < *kind);
+    API.iter().skip(start).take_while(|row| *row.kind == *kind).find(fits)
 }
 
 /// Whether a segment has an escaped slash, which might be taken for one, where it is no Git ref.
@@ -89,20 +90,13 @@ fn hides_a_slash(place: &Place<'_>) -> bool {
         .any(|segment| segment.contains('%') && segment.to_ascii_lowercase().contains(ESCAPED))
 }
 
-/// Whether a place fits a template. One without `{space}` belongs to the server alone.
-fn fits(template: &'static str, place: &Place<'_>) -> bool {
-    if !place.is_api {
-        return fits_exactly(template, place.below.clone());
+/// Whether a place fits a row's template. One without `{space}` belongs to the server alone.
+fn fits(row: &Row, place: &Place<'_>) -> bool {
+    if place.space.is_some() && !row.is_of_spaces {
+        return false;
     }
-    let (tail, is_of_spaces) = match template.strip_prefix("/api/{space}") {
-        Some(tail) => (tail, true),
-        None => (template.strip_prefix("/api").unwrap_or_default(), false),
-    };
-    (is_of_spaces || place.space.is_none()) && fits_exactly(tail, place.below.clone())
-}
-
-fn fits_exactly(template: &'static str, mut segments: Segments<'_>) -> bool {
-    for wanted in Segments(template) {
+    let mut segments = place.below.clone();
+    for wanted in Segments(row.below) {
         if wanted == "**" {
             return true;
         }

@@ -4,15 +4,74 @@ use http::Method;
 
 use crate::octopus::capability::{Capabilities, Capability};
 
-/// A row: methods, template, needed capability, capabilities that bring it, what it is about.
+/// A row. What is taken from its pattern was taken when the program was built: every request looks rows
+/// up.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::octopus) struct Row(
-    pub(in crate::octopus) Methods,
-    pub(in crate::octopus) &'static str,
-    pub(in crate::octopus) Needs,
-    pub(in crate::octopus) Capabilities,
-    pub(in crate::octopus) About,
-);
+pub(in crate::octopus) struct Row {
+    pub(in crate::octopus) methods: Methods,
+    /// The template and the query parameters that say what is meant.
+    pub(in crate::octopus) pattern: &'static str,
+    /// The pattern without its query, for the log.
+    pub(in crate::octopus) template: &'static str,
+    /// Whether the template begins with `/api/{space}`: it is of a space, not of the server alone.
+    pub(in crate::octopus) is_of_spaces: bool,
+    /// What stands below `/api` and the space; or, elsewhere, the whole template.
+    pub(in crate::octopus) below: &'static str,
+    /// The word behind the space.
+    pub(in crate::octopus) kind: &'static str,
+    pub(in crate::octopus) needs: Needs,
+    /// The capabilities that bring it along.
+    pub(in crate::octopus) brought_by: Capabilities,
+    pub(in crate::octopus) about: About,
+}
+
+/// The row of these methods and of this pattern.
+pub(super) const fn row(
+    methods: Methods,
+    pattern: &'static str,
+    needs: Needs,
+    brought_by: Capabilities,
+    about: About,
+) -> Row {
+    const SPACE: &str = "{space}";
+    let (template, _) = split_before(b'?', pattern);
+    let (is_of_spaces, below) = match (behind("/api/{space}", template), behind("/api", template)) {
+        (Some(below), _) => (true, below),
+        (None, Some(below)) => (false, below),
+        (None, None) => (false, template),
+    };
+    let kind = match behind("/", below) {
+        Some(below) => split_before(b'/', below).0,
+        None if is_of_spaces => SPACE,
+        None => "",
+    };
+    Row { methods, pattern, template, is_of_spaces, below, kind, needs, brought_by, about }
+}
+
+/// A text up to the first of these bytes, and the rest.
+const fn split_before(byte: u8, text: &'static str) -> (&'static str, &'static str) {
+    let (mut bytes, mut at) = (text.as_bytes(), 0);
+    while let [first, rest @ ..] = bytes {
+        if *first == byte {
+            break;
+        }
+        (bytes, at) = (rest, at + 1);
+    }
+    text.split_at(at)
+}
+
+/// What follows a prefix.
+const fn behind(prefix: &str, text: &'static str) -> Option<&'static str> {
+    let Some((start, rest)) = text.split_at_checked(prefix.len()) else { return None };
+    let (mut wanted, mut found) = (prefix.as_bytes(), start.as_bytes());
+    while let ([one, others @ ..], [other, more @ ..]) = (wanted, found) {
+        if *one != *other {
+            return None;
+        }
+        (wanted, found) = (others, more);
+    }
+    Some(rest)
+}
 
 /// Nobody may use a route without one.
 pub(in crate::octopus) type Needs = Option<Capability>;
@@ -86,21 +145,9 @@ pub(super) const WRITES: Methods = POST.or(CHANGE);
 pub(super) const ANY: Methods = GET.or(WRITES);
 
 impl Row {
-    /// The template without its query, for the log.
-    pub(in crate::octopus) fn template(&self) -> &'static str {
-        self.1.split_once('?').map_or(self.1, |(path, _)| path)
-    }
-
     /// The query parameters that say what is meant.
     pub(in crate::octopus) fn parameters(&self) -> impl Iterator<Item = &'static str> + use<> {
-        let query = self.1.split_once('?').map_or("", |(_, query)| query);
+        let query = self.pattern.split_once('?').map_or("", |(_, query)| query);
         query.split('&').filter(|name| !name.is_empty())
-    }
-
-    /// The word behind the space.
-    pub(in crate::octopus) fn kind(&self) -> &'static str {
-        let below = self.1.strip_prefix("/api/{space}/");
-        let below = below.or_else(|| self.1.strip_prefix("/api/")).unwrap_or_default();
-        below.split(['/', '?']).next().unwrap_or_default()
     }
 }

@@ -15,7 +15,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
 }
 
 fn is_start(row: &Row) -> bool {
-    row.3 == START
+    row.brought_by == START
 }
 
 fn narrowed_by(about: About) -> &'static str {
@@ -33,16 +33,16 @@ fn narrowed_by(about: About) -> &'static str {
 
 fn table(title: &str, needs: Option<Capability>) -> String {
     let mut text = format!("### {title}\n\n| method | route | narrowed by |\n|---|---|---|\n");
-    for row in rows().filter(|row| row.2 == needs) {
-        let (methods, route) = (row.0, row.1);
-        writeln!(text, "| {methods} | `{route}` | {} |", narrowed_by(row.4)).unwrap();
+    for row in rows().filter(|row| row.needs == needs) {
+        let (methods, route) = (row.methods, row.pattern);
+        writeln!(text, "| {methods} | `{route}` | {} |", narrowed_by(row.about)).unwrap();
     }
     text
 }
 
 fn brought(capability: Capability) -> String {
-    let routes = rows().filter(|row| row.3.has(capability) && !is_start(row));
-    let routes: Vec<String> = routes.map(|row| format!("`{}`", row.1)).collect();
+    let routes = rows().filter(|row| row.brought_by.has(capability) && !is_start(row));
+    let routes: Vec<String> = routes.map(|row| format!("`{}`", row.pattern)).collect();
     if routes.is_empty() {
         return String::new();
     }
@@ -51,7 +51,7 @@ fn brought(capability: Capability) -> String {
 
 fn catalogue() -> String {
     let start: Vec<String> =
-        rows().filter(|row| is_start(row)).map(|row| format!("`{}`", row.1)).collect();
+        rows().filter(|row| is_start(row)).map(|row| format!("`{}`", row.pattern)).collect();
     let mut text = format!("{HEAD}\n{}\n", start.join(" · "));
     for capability in Capability::ALL {
         let title = format!("`{capability}`");

@@ -283,17 +283,19 @@ fn the_clients_of_a_capability_get_what_they_ask() {
 #[test]
 fn nothing_is_brought_that_no_client_asks() {
     let mut unasked = Vec::new();
-    for row in API.iter().chain(OUTSIDE).filter(|row| row.3 != START) {
-        for capability in row.3.iter() {
+    for row in API.iter().chain(OUTSIDE).filter(|row| row.brought_by != START) {
+        for capability in row.brought_by.iter() {
             let of_it = STORIES.iter().filter(|(of, _)| *of == capability.as_str());
             let is_asked = of_it.flat_map(|(_, calls)| calls.split('|')).any(|call| {
                 let (method, target) = call.split_once(' ').unwrap();
                 let method: Method = method.parse().unwrap();
                 let found = Call::new(&method, target).route.row;
-                found.is_some_and(|found| (found.0, found.1) == (row.0, row.1))
+                found.is_some_and(|found| {
+                    (found.methods, found.pattern) == (row.methods, row.pattern)
+                })
             });
             if !is_asked {
-                unasked.push(format!("{capability}: {}", row.1));
+                unasked.push(format!("{capability}: {}", row.pattern));
             }
         }
     }
@@ -315,7 +317,7 @@ fn respelled(path: &str, choices: &[u8]) -> String {
 /// The rows that nobody has who was not given them by name.
 fn administration() -> Vec<Row> {
     let rows = API.iter().chain(OUTSIDE).copied();
-    rows.filter(|row| matches!(row.2, None | Some(Capability::Administer))).collect()
+    rows.filter(|row| matches!(row.needs, None | Some(Capability::Administer))).collect()
 }
 
 proptest! {
@@ -325,10 +327,10 @@ proptest! {
         space in sample::select(vec!["/api", "/api/Spaces-1", "/api/spaces/web"]),
         choices in vec(0_u8..6, 1..40),
     ) {
-        let path = row.template().replace("/api/{space}", space).replace("/**", "/x");
+        let path = row.template.replace("/api/{space}", space).replace("/**", "/x");
         let target = respelled(&path.replace(['{', '}'], ""), &choices);
         for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
-            if row.0.have(&method) {
+            if row.methods.have(&method) {
                 let judged = grant("everything").judge(&Call::new(&method, &target));
                 prop_assert!(judged.is_err(), "{} {}", method, target);
             }
