@@ -255,9 +255,9 @@ impl Journey {
             code: self.code,
             cache: self.cache,
             missed: &self.missed,
-            duration_ms: milliseconds(total),
-            upstream_ms: self.upstream.map(milliseconds),
-            exchange_ms: self.exchange.map(milliseconds),
+            duration: total,
+            upstream: self.upstream,
+            exchange: self.exchange,
             bytes_in: self.bytes_in,
             bytes_out: self.bytes_out,
             aborted: self.is_aborted,
@@ -301,8 +301,4 @@ impl Drop for Journey {
 
 fn without_body(answer: Response<AnswerBody>) -> Response<AnswerBody> {
     answer.map(|_| AnswerBody::own(Bytes::new()))
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }

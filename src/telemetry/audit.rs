@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -55,7 +56,7 @@ pub struct AuditRecord<'a> {
     /// The request's method.
     pub method: &'a str,
     /// The template that the path fits, `/api/{space}/releases`.
-    pub route: Option<&'a str>,
+    pub route: Option<&'static str>,
     /// The path. What stands behind a `?` or `#` is not written.
     pub path: &'a str,
     /// The status that the caller got.
@@ -68,12 +69,12 @@ pub struct AuditRecord<'a> {
     pub cache: Option<AccessTokenResult>,
     /// On refusal: for each rule the first condition that failed.
     pub missed: &'a [Missed],
-    /// The whole request, in milliseconds.
-    pub duration_ms: f64,
-    /// Until the head of Octopus's answer, in milliseconds.
-    pub upstream_ms: Option<f64>,
-    /// Waiting for an access token, in milliseconds.
-    pub exchange_ms: Option<f64>,
+    /// The whole request.
+    pub duration: Duration,
+    /// Until the head of Octopus's answer.
+    pub upstream: Option<Duration>,
+    /// Waiting for an access token.
+    pub exchange: Option<Duration>,
     /// Bytes of the request's body.
     pub bytes_in: u64,
     /// Bytes of the answer's body.
@@ -173,12 +174,12 @@ impl AuditRecord<'_> {
 fn json(time: &str, record: &AuditRecord<'_>) -> String {
     let mut line = Line::new();
     line.text("time", time);
-    line.text("level", if record.is_ok() { "info" } else { "warn" });
-    line.text("target", TARGET);
-    line.text("message", "request");
+    line.word("level", if record.is_ok() { "info" } else { "warn" });
+    line.word("target", TARGET);
+    line.word("message", "request");
     line.text("request_id", record.request_id);
     line.some_text("traceparent", record.traceparent);
-    line.text("door", record.door.as_str());
+    line.word("door", record.door.as_str());
     line.text("listener", record.listener);
     line.text("peer", record.peer);
     line.some_text("issuer", record.issuer);
@@ -190,22 +191,24 @@ fn json(time: &str, record: &AuditRecord<'_>) -> String {
     line.some_text("service_account", record.service_account);
     line.flag("agent", record.agent);
     line.text("method", record.method);
-    line.some_text("route", record.route);
+    if let Some(route) = record.route {
+        line.word("route", route);
+    }
     line.text("path", &without_secrets(record.path_alone()));
     line.number("status", record.status);
     if let Some(status) = record.upstream_status {
         line.number("upstream_status", status);
     }
-    line.text("code", record.code.map_or("ok", Code::as_str));
-    line.text("cache", record.cache.map_or("none", AccessTokenResult::as_str));
+    line.word("code", record.code.map_or("ok", Code::as_str));
+    line.word("cache", record.cache.map_or("none", AccessTokenResult::as_str));
     if !record.missed.is_empty() {
         line.value("missed", record.missed);
     }
-    line.milliseconds("duration_ms", record.duration_ms);
-    if let Some(waited) = record.upstream_ms {
+    line.milliseconds("duration_ms", record.duration);
+    if let Some(waited) = record.upstream {
         line.milliseconds("upstream_ms", waited);
     }
-    if let Some(waited) = record.exchange_ms {
+    if let Some(waited) = record.exchange {
         line.milliseconds("exchange_ms", waited);
     }
     line.number("bytes_in", record.bytes_in);
@@ -241,7 +244,7 @@ fn pretty(mut line: String, record: &AuditRecord<'_>) -> String {
     if record.aborted {
         line.push_str(" aborted");
     }
-    let _ = write!(line, " {:.1}ms", record.duration_ms);
+    let _ = write!(line, " {:.1}ms", record.duration.as_secs_f64() * 1e3);
 
     for Missed { rule, claim, expected, actual } in record.missed {
         let (rule, claim) = (plain(rule), plain(claim));

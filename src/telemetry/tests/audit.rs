@@ -1,6 +1,7 @@
 //! The line per request: one line, whatever a caller sends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -41,8 +42,8 @@ fn forwarded() -> AuditRecord<'static> {
         status: 200,
         upstream_status: Some(200),
         cache: Some(AccessTokenResult::Hit),
-        duration_ms: 12.345_678_9,
-        upstream_ms: Some(12.0),
+        duration: Duration::from_nanos(12_345_678),
+        upstream: Some(Duration::from_millis(12)),
         bytes_in: 310,
         bytes_out: 42,
         ..AuditRecord::default()
@@ -67,7 +68,7 @@ fn refused() -> AuditRecord<'static> {
     }
 }
 
-/// A record whose every text is `text`.
+/// A record whose every text is `text`, but for the words of the program itself.
 fn filled(text: &str) -> AuditRecord<'_> {
     let some = || Some(text);
     AuditRecord {
@@ -83,7 +84,6 @@ fn filled(text: &str) -> AuditRecord<'_> {
         rule: some(),
         service_account: some(),
         method: text,
-        route: some(),
         path: text,
         missed: one_missed(Missed {
             rule: text.into(),
@@ -109,7 +109,7 @@ fn a_forwarded_request_is_one_flat_object() {
             r#""subject":"repo:acme/web:ref:refs/heads/main","rule":"web-production","#,
             r#""service_account":"release-bot","agent":false,"method":"POST","#,
             r#""path":"/api/Spaces-1/releases/create/v1","status":200,"upstream_status":200,"#,
-            r#""code":"ok","cache":"hit","duration_ms":12.346,"upstream_ms":12.0,"#,
+            r#""code":"ok","cache":"hit","duration_ms":12.345,"upstream_ms":12.000,"#,
             r#""bytes_in":310,"bytes_out":42,"aborted":false}"#,
             "\n"
         )
