@@ -1,6 +1,6 @@
 //! Request ids and trace contexts: passed on when they are sound, made when not.
 
-use std::cell::LazyCell;
+use std::cell::{LazyCell, RefCell};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -61,15 +61,12 @@ impl Trace {
     }
 }
 
-/// Randomness for a request's ids. Without it they are zeros: such an id names a request badly, and
-/// harms nothing.
+/// Randomness for a request's ids. Zeros would name a request badly, and harm nothing.
 struct MadeIds([u8; 40]);
 
 impl MadeIds {
     fn new() -> Self {
-        let mut bytes = [0; 40];
-        let _ = aws_lc_rs::rand::fill(&mut bytes);
-        Self(bytes)
+        Self(random())
     }
 
     fn request_id(&self) -> HeaderValue {
@@ -104,10 +101,36 @@ fn header_value(text: String) -> HeaderValue {
 
 /// `N` random bytes in hexadecimal.
 pub(super) fn random_hex<const N: usize>() -> String {
-    let mut bytes = [0_u8; N];
-    // Without randomness the id is zeros: it names a request badly, and harms nothing.
-    let _ = aws_lc_rs::rand::fill(&mut bytes);
-    hex(&bytes)
+    hex(&random::<N>())
+}
+
+/// `N` random bytes, for what is no secret. Without randomness they are zeros.
+fn random<const N: usize>() -> [u8; N] {
+    DRAWN.with_borrow_mut(Drawn::next)
+}
+
+thread_local! {
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; 1024], used: 1024 }) };
+}
+
+/// Random bytes, drawn many at a time: a call costs as much for them all as for one id.
+struct Drawn {
+    bytes: [u8; 1024],
+    used: usize,
+}
+
+impl Drawn {
+    fn next<const N: usize>(&mut self) -> [u8; N] {
+        if self.used + N > self.bytes.len() {
+            self.used = 0;
+            if aws_lc_rs::rand::fill(&mut self.bytes).is_err() {
+                self.bytes.fill(0);
+            }
+        }
+        let next = self.bytes.get(self.used..).and_then(|rest| rest.first_chunk()).copied();
+        self.used += N;
+        next.unwrap_or([0; N])
+    }
 }
 
 /// The one value of a header that stands exactly once.
@@ -171,6 +194,17 @@ mod tests {
         twice.append(TRACEPARENT, HeaderValue::from_static(sound));
         twice.append(TRACEPARENT, HeaderValue::from_static(sound));
         assert!(!Trace::of(&twice).is_inherited);
+    }
+
+    #[test]
+    fn ids_that_are_made_are_each_another() {
+        let made = || Trace::of(&HeaderMap::new());
+        let ids: std::collections::HashSet<_> = (0..1000)
+            .flat_map(|_| [made().request_id().to_owned(), made().traceparent().to_owned()])
+            .collect();
+
+        assert_eq!(ids.len(), 2000);
+        assert!(!ids.contains(&"0".repeat(32)));
     }
 
     #[test]
