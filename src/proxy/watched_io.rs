@@ -79,8 +79,6 @@ pub(super) struct WatchedIo<T> {
     expecting: Expecting,
     /// Of the phase, when it was last looked at.
     turns: u64,
-    /// Of the phase, when the task was last woken for its end.
-    woken_at: u64,
     read_deadline: Deadline,
     write_deadline: Deadline,
     is_write_blocked: bool,
@@ -107,7 +105,6 @@ impl<T> WatchedIo<T> {
             deadlines,
             expecting: Expecting::Head,
             turns: 0,
-            woken_at: 0,
             is_write_blocked: false,
         }
     }
@@ -126,11 +123,12 @@ impl<T> WatchedIo<T> {
     }
 
     /// hyper waits for the next request with the read that it tried while the last was being
-    /// served, when no deadline was set. Woken once, it reads again, and the deadline is set.
-    fn look_after_end(&mut self, context: &Context<'_>) {
-        let turns = self.phase.turns.load(Ordering::Acquire);
-        if turns != self.turns && !is_odd(turns) && self.woken_at != turns {
-            self.woken_at = turns;
+    /// served, when no deadline was set. Passing, the deadline wakes the connection, which reads again.
+    fn look_after_end(&mut self, context: &mut Context<'_>) {
+        self.note_phase();
+        if self.expecting == Expecting::NextRequest
+            && self.read_deadline.poll_passed(context).is_ready()
+        {
             context.waker().wake_by_ref();
         }
     }
