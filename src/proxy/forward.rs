@@ -2,19 +2,18 @@
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::uri::Authority;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header, response,
 };
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
-use super::headers;
 use super::intake::{self, Intake, Presented};
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::turns::{self, Turns};
 use super::{Origin, Proxy};
+use super::{headers, host};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::http_client::{self, ReadError};
 use crate::limits;
@@ -118,7 +117,7 @@ impl Proxy {
         journey: &mut Journey,
     ) -> Result<Answer, Refusal> {
         let Outgoing { head, intake, admission, judged } = outgoing;
-        let asked = intake::asked_host(&head).map(|host| (origin.scheme(), host));
+        let asked = host::asked_host(&head).map(|host| (origin.scheme(), host));
         let mut message = self.message(head, &intake, journey)?;
         let mut patience = self.patience();
         // The credential first: a body that is held or begun is of no use without it.
@@ -170,10 +169,10 @@ impl Proxy {
     }
 
     fn message(&self, head: Parts, intake: &Intake, journey: &Journey) -> Result<Message, Refusal> {
-        let Parts { method, version, mut headers, .. } = head;
+        let Parts { method, uri, version, mut headers, .. } = head;
         let via = self.via.value(version);
         headers::for_octopus(&mut headers, via, &self.upstream, &journey.trace);
-        Ok(Message { method, uri: intake::uri(&intake.target)?, headers })
+        Ok(Message { method, uri: intake::uri(&intake.target, &uri)?, headers })
     }
 
     /// The body for the first attempt; and the same held, if it is small enough to be sent twice.
@@ -267,10 +266,10 @@ impl Proxy {
         &self,
         answer: Response<Incoming>,
         lease: Lease,
-        asked: Option<&(&str, Authority)>,
+        asked: Option<&(&str, HeaderValue)>,
     ) -> Answer {
         let (mut head, body) = answer.into_parts();
-        let asked = asked.map(|(scheme, authority)| (*scheme, authority));
+        let asked = asked.map(|(scheme, host)| (*scheme, host));
         headers::for_caller(&mut head.headers, head.status, &self.upstream, asked);
         head.version = Version::HTTP_11;
         Answer { head, body, lease }

@@ -2,11 +2,11 @@
 //! origin, method, target. In this order, so that the first fault is the one that is answered.
 
 use http::request::Parts;
-use http::uri::Authority;
-use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
 use hyper::body::{Body, Incoming};
 
 use super::credentials::{self, Found};
+use super::host::{check_host, check_origin};
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::target::Target;
@@ -193,69 +193,6 @@ fn resembles_framing(name: &HeaderName) -> bool {
     FRAMING.iter().any(|(framing, plain)| framing != name && letters().eq(plain.bytes()))
 }
 
-/// Exactly one `Host`, a host and perhaps a port; on a loopback listener a loopback name or one
-/// that the operator lists, so that a web page whose name was re-bound to 127.0.0.1 gets nothing.
-fn check_host(head: &Parts, origin: &Origin) -> Result<(), Refusal> {
-    let bad_request = || Refusal::new(Code::BadRequest);
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    let host = match (hosts.next(), hosts.next(), head.uri.authority()) {
-        (Some(host), None, _) => authority(host.as_bytes()).ok_or_else(bad_request)?,
-        (None, ..) if head.version == Version::HTTP_10 => return Ok(()),
-        // RFC 9113 8.3.1: `:authority` in its place.
-        (None, _, Some(named)) if head.version == Version::HTTP_2 => {
-            authority(named.as_str().as_bytes()).ok_or_else(bad_request)?
-        }
-        _ => return Err(bad_request()),
-    };
-    // Absolute form (RFC 9112 3.2.2): only for the same authority.
-    let is_same =
-        head.uri.authority().is_none_or(|named| named.as_str().eq_ignore_ascii_case(host.as_str()));
-    let name = host.host();
-    let is_ours = !origin.is_loopback
-        || is_loopback_name(name)
-        || origin.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(name));
-    if is_same && is_ours { Ok(()) } else { Err(Refusal::new(Code::HostRefused)) }
-}
-
-/// Under which host the caller asked; one that was checked.
-pub(super) fn asked_host(head: &Parts) -> Option<Authority> {
-    match head.headers.get(header::HOST) {
-        Some(host) => authority(host.as_bytes()),
-        None => head.uri.authority().cloned(),
-    }
-}
-
-fn authority(host: &[u8]) -> Option<Authority> {
-    let text = std::str::from_utf8(host).ok()?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    if text.is_empty() || !text.bytes().all(is_plain) {
-        return None;
-    }
-    // The parser takes anything for a port.
-    let authority: Authority = text.parse().ok()?;
-    let is_sound = authority.host() == text || authority.port_u16().is_some();
-    is_sound.then_some(authority)
-}
-
-fn is_loopback_name(name: &str) -> bool {
-    let address = name.trim_start_matches('[').trim_end_matches(']');
-    name.eq_ignore_ascii_case("localhost")
-        || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Browsers are no clients: what a web page sends to this machine is refused.
-fn check_origin(headers: &HeaderMap) -> Result<(), Refusal> {
-    let sites = headers.get_all("sec-fetch-site").iter();
-    let is_cross_site = sites.into_iter().any(|site| {
-        !site.as_bytes().eq_ignore_ascii_case(b"none")
-            && !site.as_bytes().eq_ignore_ascii_case(b"same-origin")
-    });
-    if headers.contains_key(header::ORIGIN) || is_cross_site {
-        return Err(Refusal::new(Code::OriginRefused));
-    }
-    Ok(())
-}
-
 /// The method that Octopus will act on: that of `X-HTTP-Method-Override` on a POST.
 fn effective_method(head: &Parts) -> Result<Method, Refusal> {
     const FORWARDED: [Method; 7] = [
@@ -297,7 +234,11 @@ fn named_account(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     }
 }
 
-/// The target as it goes upstream.
-pub(super) fn uri(target: &Target) -> Result<Uri, Refusal> {
-    target.as_str().parse().map_err(|_| Refusal::new(Code::BadRequest))
+/// The target as it goes upstream; `came` is how it came.
+pub(super) fn uri(target: &Target, came: &Uri) -> Result<Uri, Refusal> {
+    match came.path_and_query() {
+        // Nothing was taken out of it: it need not be read again.
+        Some(whole) if whole.as_str() == target.as_str() => Ok(Uri::from(whole.clone())),
+        _ => target.as_str().parse().map_err(|_| Refusal::new(Code::BadRequest)),
+    }
 }

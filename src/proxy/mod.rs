@@ -3,7 +3,7 @@
 //! In: a connection on a listener. Out: Octopus's answer, or a refusal with a code. A request
 //! passes these files in order: `listener` (limits, deadlines, TLS by `certificate`, `tls` and
 //! `handshake`, drain; `http2` where that was agreed on) → `serving` (by which configuration) → `intake`
-//! (framing, host, method, `target`, `credentials`; `peers` bounds what failures cost) → `forward`
+//! (framing, `host`, method, `target`, `credentials`; `peers` bounds what failures cost) → `forward`
 //! (admission, `access` to Octopus, sending when it is its turn in `turns`, one repetition after a
 //! 401; before it `judged_body`, where a rule wants to see the body) → `headers` (what goes out, what
 //! comes back) → `answer_body` (streaming) or `refusal`; `journey` notes what happens on the way and
@@ -24,6 +24,7 @@ mod credentials;
 mod forward;
 mod handshake;
 mod headers;
+mod host;
 mod http2;
 mod intake;
 mod journey;

@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use super::answer_body::AnswerBody;
 use super::credentials::{self, Found};
 use super::forward::{body_refusal, refused};
-use super::intake;
+use super::host;
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::{Origin, Proxy};
@@ -103,11 +103,11 @@ impl Proxy {
 
     /// The document, with the origin under which the caller knows this listener.
     fn discovery(&self, head: &Parts, origin: &Origin) -> Response<AnswerBody> {
-        let host = intake::asked_host(head);
+        let host = host::asked_host(head);
         let base = match (&origin.public_url, host) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
             (None, host) => {
-                let host = host.as_ref().map_or("", |host| host.as_str());
+                let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
                 format!("{}://{host}{}", origin.scheme(), self.upstream.path_prefix())
             }
         };
