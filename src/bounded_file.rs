@@ -3,17 +3,14 @@
 //! A FIFO would hold up the start until somebody writes to it, a device could be without end; both
 //! are refused on the descriptor that would be read, so that nothing can be swapped in between.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// `O_NONBLOCK`: opening a FIFO must not wait for its writer.
-const NONBLOCK: i32 = 0o4000;
+use crate::platform::files;
 
 /// The content of a regular file of at most `bytes_max` bytes. Links are followed.
 pub fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
-    let file = File::options().read(true).custom_flags(NONBLOCK).open(path)?;
+    let file = files::for_reading().open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -27,6 +24,7 @@ pub fn read(path: &Path, bytes_max: usize) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

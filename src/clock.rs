@@ -6,8 +6,6 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::time::{ClockId, clock_gettime};
-
 /// Where a part of the program learns what time it is.
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The wall clock. It may jump; only token times (`exp`, `nbf`, `iat`) are compared with it.
@@ -35,14 +33,6 @@ impl SystemClock {
     pub fn new() -> Self {
         Self { start: Instant::now() }
     }
-}
-
-/// The machine's monotonic clock itself, `CLOCK_MONOTONIC`: for telling other processes when something
-/// was. Within the program, [`Clock::elapsed`] is meant.
-pub fn since_boot() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
 impl Default for SystemClock {

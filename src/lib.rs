@@ -14,6 +14,8 @@
 // The floor: what every room stands on.
 pub mod limits;
 
+mod platform;
+
 pub mod bounded_file;
 
 pub mod clock;

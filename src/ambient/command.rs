@@ -88,6 +88,7 @@ async fn beginning(
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 

@@ -4,15 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::fs::OpenOptions;
 use tokio::io::AsyncReadExt;
 
 use super::error::AmbientError;
 use super::origin::Wanted;
 use crate::limits;
+use crate::platform::files;
 use crate::secret::Secret;
-
-/// `O_NONBLOCK`: opening a FIFO must not wait for its writer.
-const NONBLOCK: i32 = 0o4000;
 
 /// Reads the file once. Links are followed by opening the path anew each time, so that a swapped
 /// link, as kubelet does it, is seen. Its mode is not judged: projected tokens are 0644 in a volume
@@ -29,7 +28,7 @@ pub(super) async fn read(path: &Path, wanted: &Wanted) -> Result<Secret, Ambient
 }
 
 async fn read_text(path: &Path) -> io::Result<Secret> {
-    let file = tokio::fs::File::options().read(true).custom_flags(NONBLOCK).open(path).await?;
+    let file = OpenOptions::from(files::for_reading()).open(path).await?;
     if !file.metadata().await?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use rustix::process::{Resource, getrlimit};
 use tracing::info;
 
 use crate::broker::{AccessTokens, Broker, Memories, OwnIdentity, StandIns, UsedTokens};
@@ -14,6 +13,7 @@ use crate::config::Config;
 use crate::identity::Verifier;
 use crate::limits::Limits;
 use crate::octopus::OctopusExchange;
+use crate::platform::process;
 use crate::proxy::{ListenerSpec, Proxy, Recorder};
 use crate::telemetry::Labels;
 use crate::trust::Policy;
@@ -131,19 +131,10 @@ fn access_tokens(
 
 /// The limits, lowered to what the process may hold.
 fn affordable(limits: &Limits) -> Limits {
-    let lowered = limits.clone().within(getrlimit(Resource::Nofile).current, memory_limit());
+    let lowered = limits.clone().within(process::descriptors(), process::memory());
     if lowered.connections < limits.connections {
         let connections = lowered.connections;
         info!(connections, "connections are bounded by the process's descriptors or memory");
     }
     lowered
-}
-
-/// The least of the limits on this process's memory, in bytes: its own, and its cgroup's (version 2,
-/// then 1; a container sees its own at the top).
-fn memory_limit() -> Option<u64> {
-    let own = [Resource::As, Resource::Data].map(|resource| getrlimit(resource).current);
-    let cgroup = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let cgroup = cgroup.map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
-    own.into_iter().chain(cgroup).flatten().min()
 }

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -17,6 +16,7 @@ use tokio::fs::{self, File};
 use tokio::io::AsyncReadExt;
 
 use crate::limits;
+use crate::platform::files::Stamp;
 
 /// Watched files, and what they hold.
 #[derive(Debug, Default)]
@@ -32,17 +32,6 @@ struct Seen {
     is_settled: bool,
     /// Of what was taken: a hash of the content.
     content: Option<Vec<u8>>,
-}
-
-/// What tells one state of a file from another. Not enough alone: two changes may come within one
-/// tick of the clock that stamps them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl Watch {
@@ -91,20 +80,14 @@ impl Watch {
 /// Links are followed. What is no regular file has no stamp: a pipe would wait for its writer.
 async fn stamp(file: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(file).await.ok().filter(Metadata::is_file)?;
-    Some(Stamp {
-        device: metadata.dev(),
-        inode: metadata.ino(),
-        bytes: metadata.len(),
-        modified: (metadata.mtime(), metadata.mtime_nsec()),
-        changed: (metadata.ctime(), metadata.ctime_nsec()),
-    })
+    Some(Stamp::of(&metadata))
 }
 
 /// A hash of as much as a configuration may have, and the length.
 async fn content(file: &Path, stamp: Option<&Stamp>) -> Option<Vec<u8>> {
     let stamp = stamp?;
     let mut bytes = read(file).await.ok()?;
-    bytes.extend(stamp.bytes.to_be_bytes());
+    bytes.extend(stamp.bytes().to_be_bytes());
     Some(digest(&SHA256, &bytes).as_ref().to_vec())
 }
 
@@ -116,6 +99,7 @@ async fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;

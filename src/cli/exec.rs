@@ -3,18 +3,13 @@
 //! The command finds a stand-in under every name that Octopus's tools read, and no key of anybody.
 //! The stand-in is worth nothing but at this broker's port, and nothing when the command has ended.
 
-use std::convert::Infallible;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use rustix::process::{Pid, Signal, getppid, kill_process};
-use tokio::process::{Child, Command};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::process::Command;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -27,6 +22,7 @@ use crate::ambient::AmbientIdentity;
 use crate::app::{App, StartError};
 use crate::broker::{Broker, OwnIdentity, OwnIdentityError};
 use crate::config::Config;
+use crate::platform::command::{Parent, Signals, is_same_variable, variable_begins};
 use crate::secret::Secret;
 use crate::tasks;
 use crate::telemetry::error_chain;
@@ -49,10 +45,9 @@ pub(super) struct ExecFlags {
     /// How long a rate limit of Octopus's token endpoint is waited out.
     #[arg(skip)]
     rate_limit_wait: Duration,
-    /// The process that started us. Looked up first of all: one that has ended is no parent any
-    /// more, and would never be missed.
-    #[arg(skip = getppid())]
-    parent: Option<Pid>,
+    /// The process that started us.
+    #[arg(skip = Parent::now())]
+    parent: Parent,
     /// The command and its arguments.
     #[arg(required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
@@ -81,22 +76,6 @@ const REMOVED_VARIABLES: [&str; 5] = [
 
 /// The broker's own variables begin so.
 const OWN_PREFIX: &str = "OCTOBROKER_";
-
-/// What is passed on to the command.
-const PASSED: [(SignalKind, Signal); 6] = [
-    (SignalKind::terminate(), Signal::TERM),
-    (SignalKind::interrupt(), Signal::INT),
-    (SignalKind::hangup(), Signal::HUP),
-    (SignalKind::quit(), Signal::QUIT),
-    (SignalKind::user_defined1(), Signal::USR1),
-    (SignalKind::user_defined2(), Signal::USR2),
-];
-
-/// How often it is looked whether the process that started us is still there.
-const PARENT_LOOK: Duration = Duration::from_millis(500);
-
-/// What a command has to end when that process is gone.
-const ORPHAN_TIME: Duration = Duration::from_secs(10);
 
 /// How long requests may take to end when the command has.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -144,7 +123,6 @@ impl ExecFlags {
         let mut command = Command::new(program);
         command.args(arguments);
         self.prepare(&mut command, (url, stand_in), identity);
-        // Before the command starts: no signal may be lost in between.
         let signals = match Signals::listen() {
             Ok(signals) => signals,
             Err(error) => {
@@ -153,7 +131,9 @@ impl ExecFlags {
             }
         };
         match command.spawn() {
-            Ok(child) => signals.pass_to(child, self.parent).await,
+            Ok(child) => {
+                signals.pass_to(child, self.parent).await.map_or(Exit::Failure, Exit::Child)
+            }
             Err(error) => {
                 complain(&format!("octobroker: can't run {}: {error}", program.display()));
                 let is_missing = error.kind() == io::ErrorKind::NotFound;
@@ -171,17 +151,19 @@ impl ExecFlags {
     ) {
         for (name, _) in inherited() {
             let text = name.to_string_lossy();
-            let is_secret = REMOVED_VARIABLES.contains(&text.as_ref())
-                || service_manager::VARIABLES.contains(&text.as_ref())
-                || self.secret_variables.iter().any(|name| *name == text)
-                || (self.isolate && identity.iter().any(|name| *name == text));
-            if text.starts_with(OWN_PREFIX) || is_secret {
+            let is_it = |name: &str| is_same_variable(name, &text);
+            let is_secret = REMOVED_VARIABLES.into_iter().any(is_it)
+                || service_manager::VARIABLES.into_iter().any(is_it)
+                || self.secret_variables.iter().any(|name| is_it(name))
+                || (self.isolate && identity.iter().any(|name| is_it(name)));
+            if variable_begins(&text, OWN_PREFIX) || is_secret {
                 command.env_remove(&name);
             }
         }
         // The broker is on this machine: no proxy is to see what goes there.
         for name in ["NO_PROXY", "no_proxy"] {
-            let before = inherited().find(|(found, _)| found == name).map(|(_, value)| value);
+            let is_it = |found: &OsString| is_same_variable(name, &found.to_string_lossy());
+            let before = inherited().find(|(found, _)| is_it(found)).map(|(_, value)| value);
             let mut value = before.filter(|value| !value.is_empty()).unwrap_or_default();
             if !value.is_empty() {
                 value.push(",");
@@ -244,83 +226,4 @@ pub(super) fn start_exit(error: &StartError) -> Exit {
         StartError::Ambient(error) => ambient_exit(error),
         StartError::Bind { .. } | StartError::Metrics(_) => Exit::Failure,
     }
-}
-
-/// The signals that are passed on.
-struct Signals(Vec<(tokio::signal::unix::Signal, Signal)>);
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        // What is typed at a terminal reaches the command by itself: it is in the same group.
-        let is_typed = io::stdin().is_terminal();
-        let hang_up_is_ignored = ignores_hang_up();
-        let passed = PASSED.into_iter().filter(|(_, number)| {
-            let comes_by_itself = is_typed && [Signal::INT, Signal::QUIT].contains(number);
-            // `nohup` is meant for the command.
-            let is_ignored = hang_up_is_ignored && *number == Signal::HUP;
-            !comes_by_itself && !is_ignored
-        });
-        for typed in [SignalKind::interrupt(), SignalKind::quit()] {
-            // Caught from now on in any case (a handler stays when its listener is dropped), so
-            // that it does not end the broker before the command.
-            drop(signal(typed)?);
-        }
-        let listened = passed.map(|(kind, number)| signal(kind).map(|signal| (signal, number)));
-        listened.collect::<io::Result<Vec<_>>>().map(Self)
-    }
-
-    /// Passes signals on until the command ends.
-    async fn pass_to(mut self, mut child: Child, parent: Option<Pid>) -> Exit {
-        let pid = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));
-        let mut ending = std::pin::pin!(end_with_parent(parent, pid));
-        loop {
-            tokio::select! {
-                never = &mut ending => match never {},
-                ended = child.wait() => return ended.map_or(Exit::Failure, outcome),
-                number = self.next() => if let Some(pid) = pid {
-                    // It may have ended in this very moment.
-                    let _ = kill_process(pid, number);
-                },
-            }
-        }
-    }
-
-    async fn next(&mut self) -> Signal {
-        let signals = self.0.iter_mut().map(|(signal, number)| {
-            Box::pin(async {
-                signal.recv().await;
-                *number
-            })
-        });
-        futures_util::future::select_all(signals).await.0
-    }
-}
-
-/// Ends the command when the process that started us has ended: asks first, then kills. The
-/// kernel's own death signal is not used: it comes when the *thread* that started us ends.
-async fn end_with_parent(parent: Option<Pid>, command: Option<Pid>) -> Infallible {
-    while getppid() == parent {
-        tokio::time::sleep(PARENT_LOOK).await;
-    }
-    if let Some(command) = command {
-        // It may have ended by itself.
-        let _ = kill_process(command, Signal::TERM);
-        tokio::time::sleep(ORPHAN_TIME).await;
-        let _ = kill_process(command, Signal::KILL);
-    }
-    std::future::pending().await
-}
-
-/// Whether SIGHUP was ignored when we started, as `nohup` has it: bit 0 of the mask.
-fn ignores_hang_up() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    mask.is_some_and(|mask| mask & 1 == 1)
-}
-
-/// The command's code, or 128 and the number of the signal that killed it.
-fn outcome(status: ExitStatus) -> Exit {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    Exit::Child(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX))
 }

@@ -7,7 +7,6 @@ mod exec;
 mod explain;
 mod identity;
 mod page;
-mod process_limits;
 mod ready;
 mod rehearsal;
 mod reload;
@@ -36,6 +35,7 @@ use sidecar::{Role, SidecarFlags};
 use token::TokenFlags;
 
 use crate::config::{self, Config, ConfigError};
+use crate::platform::process;
 
 /// A token-exchange sidecar and OIDC broker for Octopus Deploy.
 #[derive(Debug, Parser)]
@@ -130,7 +130,7 @@ pub enum Exit {
     /// 8: something is to be changed in Octopus.
     Pending,
     /// What the command that was run ended with.
-    Child(u8),
+    Child(i32),
 }
 
 impl From<Exit> for ExitCode {
@@ -145,7 +145,7 @@ impl From<Exit> for ExitCode {
             Exit::NoIdentity => Self::from(6),
             Exit::NotReady => Self::from(7),
             Exit::Pending => Self::from(8),
-            Exit::Child(code) => Self::from(code),
+            Exit::Child(code) => process::exit_code(code),
         }
     }
 }
@@ -155,6 +155,7 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Runs a command to its end.
 pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
+    process::prepare_terminal();
     match arguments.command {
         Command::Serve(flags) => match flags.load(Role::Listens, environment) {
             Ok(config) => serve::serve(flags.origin(&config, environment), config, environment),

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::signal::unix::Signal;
 use tracing::{info, warn};
 
 use super::Environment;
@@ -13,6 +12,7 @@ use super::service_manager::ServiceManager;
 use crate::app::{ReloadError, Reloader, Watch, survived};
 use crate::config::{self, Config};
 use crate::limits;
+use crate::platform::signals::HangUps;
 
 /// Where the configuration in use came from.
 #[derive(Debug)]
@@ -48,13 +48,13 @@ impl Origin {
 pub(super) async fn follow(
     origin: Origin,
     reloader: Arc<Reloader>,
-    mut hang_up: Signal,
+    mut hang_ups: HangUps,
     (environment, manager): (Environment<'_>, &ServiceManager),
 ) -> Infallible {
     let (path, named, digest) = match origin {
         Origin::File { path, named, digest } => (path, named, digest),
         Origin::Once { what } => loop {
-            hang_up.recv().await;
+            hang_ups.next().await;
             warn!(
                 "SIGHUP: there is nothing to reload, for the configuration came from {what}; \
                  restart to apply another"
@@ -73,7 +73,7 @@ pub(super) async fn follow(
     }
     loop {
         tokio::select! {
-            _ = hang_up.recv() => {
+            () = hang_ups.next() => {
                 info!("SIGHUP: the configuration is read again");
                 follower.reload().await;
             }

@@ -5,32 +5,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::exec::{ExecFlags, start_exit};
-use super::process_limits::{hide_memory, raise_descriptors, refuse_core_files};
 use super::reload::{Origin, follow};
 use super::service_manager::ServiceManager;
 use super::{Environment, Exit, complain};
 use crate::app::{App, Surroundings};
 use crate::clock::SystemClock;
 use crate::config::{Config, Finding, LogFormat, Severity};
-use crate::limits;
+use crate::limits::{self, Limits};
+use crate::platform::process::{hide_memory, raise_descriptors, refuse_core_files};
+use crate::platform::signals::{Ends, HangUps};
 use crate::tasks;
 use crate::telemetry::{Audited, Format, Level, Metrics, Sink, error_chain, subscriber};
 use crate::workers::WorkerThreads;
 
-/// Serves until SIGTERM or SIGINT, and follows the origin of its configuration.
+/// Serves until it is told to end, and follows the origin of its configuration.
 pub(super) fn serve(origin: Origin, config: Config, environment: Environment<'_>) -> Exit {
     refuse_core_files();
-    raise_descriptors(&config.limits);
+    raise_descriptors(descriptors_of(&config.limits));
     let findings = config.findings.clone();
     run(config, Audited::All, environment, |app| {
         warn_of(&findings);
         until_signalled(app, origin, environment)
     })
+}
+
+/// What all connections need.
+fn descriptors_of(limits: &Limits) -> u64 {
+    let connections = u64::try_from(limits.connections).unwrap_or(u64::MAX);
+    connections.saturating_mul(2).saturating_add(limits::DESCRIPTOR_RESERVE)
 }
 
 /// What `octobroker check` warns of, for those who only look into the log.
@@ -136,18 +142,14 @@ fn format(config: &Config, environment: Environment<'_>) -> Format {
 }
 
 async fn until_signalled(app: App, origin: Origin, environment: Environment<'_>) -> Exit {
-    let signals = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-    let [Ok(mut terminate), Ok(mut interrupt), Ok(hang_up)] = signals.map(signal) else {
+    let (Ok(mut ends), Ok(hang_ups)) = (Ends::listen(), HangUps::listen()) else {
         error!("can't listen for signals");
         return Exit::Failure;
     };
     let (first, second) = (oneshot::channel(), oneshot::channel());
     tasks::spawn(async move {
         for told in [first.0, second.0] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            ends.next().await;
             // The app may have ended by itself.
             let _ = told.send(());
         }
@@ -156,7 +158,7 @@ async fn until_signalled(app: App, origin: Origin, environment: Environment<'_>)
     manager.feed_watchdog();
     // The listeners are bound: who connects now waits in their queues, and is served.
     manager.ready("serving").await;
-    let reloading = follow(origin, app.reloader(), hang_up, (environment, &manager));
+    let reloading = follow(origin, app.reloader(), hang_ups, (environment, &manager));
     let stop = async {
         drop(first.1.await);
         manager.stopping().await;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::expand::Environment;
-use super::lints::SEC1;
+use super::lints::{SEC1, warn_of_unknown_readers};
 use super::problem::Problems;
 use super::provisions::{self, Ids, Provision};
 use super::reader::{Named, Section, check_name, entries, refuse, refuse_for, scalar, text};
@@ -211,6 +211,9 @@ fn api_key(
 ) -> Option<(ApiKey, Option<WantedKey>)> {
     let (source, made) = secret::read(node, surroundings, problems)?;
     let is_awaited = matches!(surroundings.ids, Ids::Awaited);
+    if let SecretSource::File(path) = &source {
+        warn_of_unknown_readers(path, node, problems);
+    }
     let key = match source {
         SecretSource::Known(secret) => {
             ApiKey::fixed(secret).ok_or_else(|| "is no key: it holds a line break".to_owned())

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use super::expand::Environment;
 use super::problem::ConfigError;
+use crate::platform::files::CONFIGURATION;
 
 /// The variable that names the file.
 const VARIABLE: &str = "OCTOBROKER_CONFIG";
 
 /// Where it is looked for when nobody names it.
 const HERE: &str = "./octobroker.yaml";
-const INSTALLED: &str = "/etc/octobroker/octobroker.yaml";
 
 /// The file that `flag` names, or else the variable `OCTOBROKER_CONFIG`; or the first that exists
-/// of `./octobroker.yaml` and `/etc/octobroker/octobroker.yaml`. A file that was named must exist:
-/// another never takes its place.
+/// of `./octobroker.yaml` and, where it is safe, `/etc/octobroker/octobroker.yaml`. A file that was
+/// named must exist: another never takes its place.
 pub fn find(
     flag: Option<&Path>,
     environment: Environment<'_>,
@@ -33,11 +33,15 @@ pub fn find(
         let sentence = format!("there is no such file, which {by} names; write another path");
         return Err(ConfigError::whole_file(&file, sentence));
     }
-    let found = [HERE, INSTALLED].into_iter().map(PathBuf::from).find(|file| exists(file));
-    found.ok_or_else(|| {
+    let places = [HERE].into_iter().chain(CONFIGURATION);
+    places.map(PathBuf::from).find(|file| exists(file)).ok_or_else(|| {
+        let absent = CONFIGURATION.map_or_else(
+            || format!("no {HERE}"),
+            |installed| format!("neither {HERE} nor {installed}"),
+        );
         let sentence = format!(
-            "no configuration: --config is not given, ${VARIABLE} is not set, and there is neither \
-             {HERE} nor {INSTALLED}; write one of these files, or name another; a sidecar needs none, \
+            "no configuration: --config is not given, ${VARIABLE} is not set, and there is \
+             {absent}; write one of these files, or name another; a sidecar needs none, \
              only --octopus-url and --service-account"
         );
         ConfigError::whole_file(Path::new(""), sentence)

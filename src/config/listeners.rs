@@ -12,6 +12,7 @@ use super::tls;
 use super::values::flag;
 use super::web::{self, Query};
 use super::yaml::{Node, Value};
+use crate::platform::sockets::HAVE_UNIX;
 use crate::proxy::{Bind, ListenerSpec};
 
 /// One listener.
@@ -173,7 +174,11 @@ fn listener(
 fn unix_path(node: &Node, problems: &mut Problems) -> Option<PathBuf> {
     let Value::Scalar(written) = &node.value else { return None };
     let path = written.text.strip_prefix("unix:")?;
-    if !path.starts_with('/') || path.len() > UNIX_PATH {
+    if !HAVE_UNIX {
+        let sentence = "is a Unix socket, and Windows has none; write an address and a port, such as \
+                        `bind: 127.0.0.1:8484`";
+        refuse(node, sentence, problems);
+    } else if !path.starts_with('/') || path.len() > UNIX_PATH {
         let sentence = "must be unix: and an absolute path of at most 107 bytes";
         refuse(node, sentence, problems);
     }

@@ -3,11 +3,11 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::administrator::{Administrator, AdministratorError};
 use super::found::{FoundUser, HeldKey};
+use crate::platform::files;
 use crate::secret::{Secret, SecretFileError};
 
 /// Why a key is not in its file.
@@ -88,7 +88,7 @@ impl Beside {
         let path = beside(path);
         let opened = match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => File::options().write(true).create_new(true).mode(0o600).open(&path),
+            _ => files::create_private(&path),
         };
         match opened {
             Ok(file) => Ok(Self { path, file }),
@@ -112,7 +112,7 @@ impl Beside {
 pub(super) fn put_in_place(path: &Path) -> Result<(), KeyFileError> {
     let place = place(path);
     let moved = fs::rename(beside(path), &place);
-    let moved = moved.and_then(|()| File::open(folder(&place))?.sync_all());
+    let moved = moved.and_then(|()| files::sync_folder(folder(&place)));
     moved.map_err(|source| KeyFileError { path: path.to_owned(), source })
 }
 

@@ -1,33 +1,30 @@
 //! TCP and Unix sockets behind one face.
 
-use std::fs::{self, Permissions};
 use std::io;
 use std::net::{self, IpAddr, SocketAddr};
-use std::os::unix;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::{Domain, SockAddr, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::spec::Bind;
+use crate::platform::sockets::{self, AcceptingUnix, BoundUnix, StdUnixStream, UnixStream};
 use crate::workers::Seat;
 
 /// A bound socket, of no thread yet.
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(net::TcpListener),
-    Unix(unix::net::UnixListener, SocketFile),
+    Unix(BoundUnix),
 }
 
 /// A socket whose connections come by the runtime of one thread.
 #[derive(Debug)]
 pub(super) enum Accepting {
     Tcp(TcpListener),
-    Unix { listener: UnixListener, _file: SocketFile },
+    Unix(AcceptingUnix),
 }
 
 /// Who is at the other end of a connection.
@@ -38,10 +35,6 @@ pub(super) struct Remote {
     /// Over TCP.
     pub(super) address: Option<IpAddr>,
 }
-
-/// The file of a Unix socket, removed when the listener goes.
-#[derive(Debug)]
-pub(super) struct SocketFile(PathBuf);
 
 /// A connection.
 #[derive(Debug)]
@@ -56,7 +49,7 @@ impl Socket {
             Bind::Tcp(address) => {
                 let domain = Domain::for_address(*address);
                 let socket = socket2::Socket::new(domain, Type::STREAM, None)?;
-                socket.set_reuse_address(true)?;
+                sockets::take_over(&socket)?;
                 // Its connections inherit it.
                 socket.set_tcp_nodelay(true)?;
                 socket.bind(&SockAddr::from(*address))?;
@@ -64,17 +57,7 @@ impl Socket {
                 socket.set_nonblocking(true)?;
                 Ok(Self::Tcp(socket.into()))
             }
-            Bind::Unix { path, mode } => {
-                remove_stale(path)?;
-                let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None)?;
-                socket.bind(&SockAddr::unix(path)?)?;
-                let file = SocketFile(path.clone());
-                // Before anybody can connect: there is no moment in which all may.
-                fs::set_permissions(path, Permissions::from_mode(*mode))?;
-                socket.listen(BACKLOG)?;
-                socket.set_nonblocking(true)?;
-                Ok(Self::Unix(socket.into(), file))
-            }
+            Bind::Unix { path, mode } => BoundUnix::bind(path, *mode, BACKLOG).map(Self::Unix),
         }
     }
 
@@ -82,7 +65,7 @@ impl Socket {
     pub(super) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix(..) => None,
+            Self::Unix(_) => None,
         }
     }
 
@@ -90,10 +73,7 @@ impl Socket {
     pub(super) fn accepting(self) -> io::Result<Accepting> {
         match self {
             Self::Tcp(listener) => TcpListener::from_std(listener).map(Accepting::Tcp),
-            Self::Unix(listener, file) => {
-                let listener = UnixListener::from_std(listener)?;
-                Ok(Accepting::Unix { listener, _file: file })
-            }
+            Self::Unix(bound) => bound.accepting().map(Accepting::Unix),
         }
     }
 }
@@ -107,15 +87,8 @@ impl Accepting {
                 let remote = Remote { text: peer.to_string(), address: Some(peer.ip()) };
                 Ok((Stream::Tcp(stream), remote))
             }
-            Self::Unix { listener, .. } => {
-                let (stream, _) = listener.accept().await?;
-                let text = stream.peer_cred().map_or_else(
-                    |_| "unix".to_owned(),
-                    |peer| {
-                        let pid = peer.pid().map_or_else(String::new, |pid| format!(" pid={pid}"));
-                        format!("unix uid={} gid={}{pid}", peer.uid(), peer.gid())
-                    },
-                );
+            Self::Unix(accepting) => {
+                let (stream, text) = accepting.accept().await?;
                 Ok((Stream::Unix(stream), Remote { text, address: None }))
             }
         }
@@ -128,7 +101,7 @@ pub(super) enum Handed {
     /// It is there already.
     Here(Stream),
     Tcp(net::TcpStream),
-    Unix(unix::net::UnixStream),
+    Unix(StdUnixStream),
 }
 
 impl Handed {
@@ -158,26 +131,6 @@ impl Stream {
             Self::Tcp(stream) => stream.try_write(bytes),
             Self::Unix(stream) => stream.try_write(bytes),
         };
-    }
-}
-
-/// Removes a socket's file that nobody listens on any more: what a killed process left behind.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
-    if !metadata.file_type().is_socket() {
-        let text = "the path is taken by something that is no socket";
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-    }
-    match unix::net::UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        _ => Err(io::ErrorKind::AddrInUse.into()),
-    }
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        // Gone already, or not ours to remove: either way there is nothing left to do.
-        let _ = fs::remove_file(&self.0);
     }
 }
 

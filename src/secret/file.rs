@@ -1,17 +1,14 @@
 //! A secret in a file: an API key, mounted or written for the process alone.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::Secret;
+use crate::platform::files;
 
 /// Longest secret file, in bytes. A key has 36.
 const BYTES: u64 = 64 << 10;
-
-/// `O_NONBLOCK`: opening a FIFO must not wait for its writer.
-const NONBLOCK: i32 = 0o4000;
 
 /// Why a file is not taken as a secret.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +42,11 @@ pub enum SecretFileError {
 impl Secret {
     /// Reads the one line of a file. The file is judged on the descriptor that is then read, so
     /// that nothing can be swapped in between. Links are followed, because Kubernetes mounts
-    /// secrets by links. A group may read (Kubernetes' `fsGroup` needs that), nobody else.
+    /// secrets by links. A group may read (Kubernetes' `fsGroup` needs that), nobody else. Where
+    /// that can't be told every regular file is taken: the lint SEC3 and the administrator's commands
+    /// say so.
     pub fn from_file(path: &Path) -> Result<Self, SecretFileError> {
-        let file = File::options().read(true).custom_flags(NONBLOCK).open(path);
-        let file = file.map_err(SecretFileError::Unreadable)?;
+        let file = files::for_reading().open(path).map_err(SecretFileError::Unreadable)?;
         let metadata = file.metadata().map_err(SecretFileError::Unreadable)?;
         check(&metadata)?;
         let mut text = zeroize::Zeroizing::new(String::new());
@@ -68,12 +66,10 @@ fn check(metadata: &Metadata) -> Result<(), SecretFileError> {
     if !metadata.is_file() {
         return Err(SecretFileError::Kind);
     }
-    let owner = metadata.uid();
-    if owner != 0 && rustix::process::geteuid().as_raw() != owner {
+    if let Some(owner) = files::other_owner(metadata) {
         return Err(SecretFileError::Owner { owner });
     }
-    let mode = metadata.mode() & 0o7777;
-    if mode & (WRITABLE_BY_OTHERS | FOR_EVERYBODY) != 0 {
+    if let Some(mode) = files::mode_with(metadata, WRITABLE_BY_OTHERS | FOR_EVERYBODY) {
         return Err(SecretFileError::Mode { mode });
     }
     if metadata.len() > BYTES {
@@ -83,6 +79,7 @@ fn check(metadata: &Metadata) -> Result<(), SecretFileError> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;

@@ -24,6 +24,7 @@ use super::process::ProcessCollector;
 use super::series::{
     ConfigSeries, KeySeries, RequestSeries, TokenSeries, UpstreamSeries, of_class,
 };
+use crate::platform::process::HAS_PROC;
 
 /// The configured names that may become label values.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +70,9 @@ impl Metrics {
     /// Registers every family, and lets every series that is known by now start at 0.
     pub fn new(labels: &Labels) -> Result<Self, Error> {
         let registry = Registry::new();
-        registry.register(Box::new(ProcessCollector::new()?))?;
+        if HAS_PROC {
+            registry.register(Box::new(ProcessCollector::new()?))?;
+        }
         let requests = RequestSeries::new(&registry, labels)?;
         let upstream = UpstreamSeries::new(&registry, labels)?;
         let tokens = TokenSeries::new(&registry, labels)?;

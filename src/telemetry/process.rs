@@ -1,7 +1,7 @@
 //! The process as the kernel sees it: CPU, memory, descriptors, threads.
 //!
 //! Own code instead of the crate's `process` feature, which counts CPU in whole seconds. What
-//! can't be read is left out of the page; outside Linux that is all of it.
+//! can't be read is left out of the page; where there is no `/proc`, that is all of it.
 
 use std::collections::HashMap;
 use std::fs;

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 const GROUPS: [&[&str]; 14] = [
     &[
         "limits",
+        "platform",
         "bounded_file",
         "clock",
         "secret",

@@ -4,6 +4,7 @@ mod asking;
 mod detection;
 mod keeping;
 mod platform;
+#[cfg(unix)]
 mod reading;
 
 use std::collections::HashMap;

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::{Environment, Exit, complain};
 use crate::octopus::Upstream;
+use crate::platform::files;
 use crate::provision::Administrator;
 use crate::secret::Secret;
 
@@ -91,6 +92,12 @@ fn read(path: &Path) -> Result<Secret, Exit> {
         ));
     }
     let read = Secret::from_file(path);
+    if !files::TELL_ACCESS && read.is_ok() {
+        complain(&format!(
+            "octobroker: this system does not tell who may read the file {}; see that only you may",
+            path.display()
+        ));
+    }
     read.map_err(|error| no_identity(&format!("the file {} {error}", path.display())))
 }
 

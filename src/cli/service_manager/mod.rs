@@ -5,15 +5,13 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::path::Path;
 use std::time::Duration;
 
 use tracing::warn;
 
 use super::Environment;
-use crate::clock;
 use crate::limits;
+use crate::platform::notify::{self, Address};
 use crate::tasks;
 
 /// What is meant for this process alone, and for none that it starts.
@@ -22,7 +20,7 @@ pub(super) const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCH
 /// Who started the program and wants to know how it is; or nobody.
 #[derive(Clone)]
 pub(super) struct ServiceManager {
-    socket: Option<SocketAddr>,
+    socket: Option<Address>,
     /// How often it wants to hear that the program lives, at least.
     watchdog: Option<Duration>,
     /// `CLOCK_MONOTONIC`, by which it puts a reload in order with its own request for one.
@@ -42,13 +40,13 @@ impl ServiceManager {
     pub(super) fn of(environment: Environment<'_>) -> Self {
         let name = environment("NOTIFY_SOCKET").filter(|name| !name.is_empty());
         let socket = name.and_then(|name| {
-            let address = address(&name);
+            let address = notify::address(&name);
             let told = |error: &io::Error| {
                 warn!(%error, NOTIFY_SOCKET = name, "the service manager can't be told anything");
             };
             address.inspect_err(told).ok()
         });
-        Self { socket, watchdog: watchdog(environment), since_boot: clock::since_boot }
+        Self { socket, watchdog: watchdog(environment), since_boot: notify::since_boot }
     }
 
     /// It serves: what was asked for, a start or a reload, has come to its end.
@@ -82,40 +80,11 @@ impl ServiceManager {
 
     async fn tell(&self, state: &str) {
         let Some(address) = &self.socket else { return };
-        let told = tokio::time::timeout(limits::NOTIFY_TIMEOUT, send(address, state)).await;
+        let told = tokio::time::timeout(limits::NOTIFY_TIMEOUT, notify::send(address, state)).await;
         if let Err(error) = told.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())) {
             warn!(%error, state = state.replace('\n', " "), "the service manager can't be told");
         }
     }
-}
-
-/// A socket of its own for each message: what listens may be another one than before.
-async fn send(address: &SocketAddr, state: &str) -> io::Result<()> {
-    let socket = UnixDatagram::unbound()?;
-    socket.set_nonblocking(true)?;
-    socket.connect_addr(address)?;
-    tokio::net::UnixDatagram::from_std(socket)?.send(state.as_bytes()).await.map(drop)
-}
-
-/// A path, or with `@` a name that no file has.
-fn address(name: &str) -> io::Result<SocketAddr> {
-    match name.strip_prefix('@') {
-        Some(name) => abstract_address(name),
-        None if name.starts_with('/') => SocketAddr::from_pathname(Path::new(name)),
-        None => Err(io::Error::new(ErrorKind::InvalidInput, "neither a path from / nor an @name")),
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn abstract_address(name: &str) -> io::Result<SocketAddr> {
-    use std::os::linux::net::SocketAddrExt;
-
-    SocketAddr::from_abstract_name(name)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn abstract_address(_: &str) -> io::Result<SocketAddr> {
-    Err(io::Error::new(ErrorKind::Unsupported, "only Linux has sockets with names of no file"))
 }
 
 /// The span, if it is this process that is watched.
@@ -129,4 +98,5 @@ fn watchdog(environment: Environment<'_>) -> Option<Duration> {
 }
 
 #[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -1,9 +1,12 @@
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
 use super::*;
 
 /// Listens under a name of the test's own.
 fn listen(test: &str) -> (UnixDatagram, String) {
     let name = format!("octobroker-{test}-{}", std::process::id());
-    let address = abstract_address(&name).unwrap();
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
     let listener = UnixDatagram::bind_addr(&address).unwrap();
     listener.set_nonblocking(true).unwrap();
     (listener, format!("@{name}"))
@@ -96,7 +99,7 @@ async fn who_is_gone_or_hangs_holds_nothing_up() {
     // Nobody reads: the queue of the socket is full soon, and each message ends nonetheless.
     for _ in 0..2_000 {
         let address = manager.socket.as_ref().unwrap();
-        let sent = send(address, "WATCHDOG=1");
+        let sent = notify::send(address, "WATCHDOG=1");
         if tokio::time::timeout(Duration::from_secs(5), sent).await.is_err() {
             break;
         }

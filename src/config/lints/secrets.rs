@@ -1,12 +1,12 @@
-//! SEC1, SEC2: secrets in the file, and a file that everybody may write.
+//! SEC1 to SEC3: secrets in the file, and files that everybody may read or write.
 
 use std::fs::Metadata;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::table::{SEC1, SEC2};
+use super::table::{SEC1, SEC2, SEC3};
 use crate::config::problem::Problems;
 use crate::config::yaml::{Node, Place, Value};
+use crate::platform::files;
 
 /// Fewest characters behind `API-` of what looks like a key.
 const KEY: usize = 20;
@@ -73,7 +73,7 @@ fn has_token(text: &str) -> bool {
 
 /// Whoever may write the file decides who may do what.
 pub(in crate::config) fn warn_of_writers(path: &Path, of: &Metadata, problems: &mut Problems) {
-    if of.permissions().mode() & 0o002 != 0 {
+    if files::mode_with(of, 0o002).is_some() {
         let place = Place { line: 0, column: 0, path: String::new() };
         let sentence = format!(
             "everybody on this machine may write the file, and so decide who may do what; \
@@ -81,6 +81,18 @@ pub(in crate::config) fn warn_of_writers(path: &Path, of: &Metadata, problems: &
             path.display()
         );
         problems.add_lint(&SEC2, &place, sentence);
+    }
+}
+
+/// Whoever may read a secret's file has the secret, and not every system tells who that is.
+pub(in crate::config) fn warn_of_unknown_readers(path: &Path, at: &Node, problems: &mut Problems) {
+    if !files::TELL_ACCESS {
+        let sentence = format!(
+            "this system does not tell who may read the file {}; see that only the broker's own user \
+             may, or write `{{ env: NAME }}`",
+            path.display()
+        );
+        problems.add_lint(&SEC3, &at.place, sentence);
     }
 }
 

@@ -69,4 +69,5 @@ lints! {
     USE2 Info "nothing acts as a service account"
     SEC1 Error "a secret stands in the configuration, or in a file that others may read"
     SEC2 Warning "everybody on the machine may write the configuration"
+    SEC3 Warning "it is not known who may read a secret's file"
 }

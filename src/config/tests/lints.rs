@@ -1,10 +1,7 @@
 //! What the lints find in sound configurations, and what they refuse.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-
-use super::{config, environment, found_in, sound};
-use crate::config::{LINTS, load};
+use super::{config, found_in, sound};
+use crate::config::LINTS;
 
 fn found(sections: &str) -> Vec<String> {
     found_in(&config(sections))
@@ -164,14 +161,21 @@ fn a_secret_in_the_file_is_refused_and_never_shown() {
 }
 
 #[test]
+#[cfg(unix)]
 fn everybody_s_file_is_warned_of() {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::environment;
+    use crate::config::load;
+
     let folder = std::env::temp_dir().join(format!("octobroker-lints-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("octobroker.yaml");
     let text = include_str!("../../../config/octobroker.yaml");
     let ids = |mode: u32| {
         fs::write(&file, text).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         let findings = load(&file, &environment).unwrap().findings;
         findings.iter().filter_map(|finding| finding.id).collect::<Vec<_>>()
     };

@@ -7,11 +7,6 @@ use crate::proxy::Bind;
 fn an_address_is_an_ip_address_and_a_port() {
     let at = "1:20: listeners[0].bind";
     each_is_refused(&[
-        (
-            "listeners: [{bind: 'unix:o.sock'}]",
-            at,
-            "must be unix: and an absolute path of at most 107 bytes",
-        ),
         ("listeners: [{bind: 127.0.0.1}]", at, "the port is missing"),
         ("listeners: [{bind: localhost}]", at, "the port is missing"),
         ("listeners: [{bind: '::1'}]", at, "the port is missing"),
@@ -139,10 +134,26 @@ fn metrics_may_be_shown_to_other_machines() {
 }
 
 #[test]
+#[cfg(windows)]
+fn a_unix_socket_is_refused_with_what_to_write_instead() {
+    each_is_refused(&[(
+        "listeners: [{bind: 'unix:/run/o.sock', mode: \"0660\"}]",
+        "1:20: listeners[0].bind",
+        "is a Unix socket, and Windows has none; write an address and a port",
+    )]);
+}
+
+#[test]
+#[cfg(unix)]
 fn a_unix_socket_has_a_path_and_a_mode() {
     let of = |rest: &str| format!("listeners: [{{bind: 'unix:/run/o.sock'{rest}}}]");
     let at = "1:46: listeners[0].mode";
     each_is_refused(&[
+        (
+            "listeners: [{bind: 'unix:o.sock'}]",
+            "1:20: listeners[0].bind",
+            "must be unix: and an absolute path of at most 107 bytes",
+        ),
         (&of(", mode: \"rw\""), at, "must be three octal digits"),
         (&of(", mode: \"0680\""), at, "must be three octal digits"),
         (&of(", mode: \"04777\""), at, "must be three octal digits"),
