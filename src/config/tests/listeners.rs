@@ -1,7 +1,6 @@
 //! `listeners:` and `admin:`
 
 use super::{each_is_refused, sound};
-use crate::proxy::Bind;
 
 #[test]
 fn an_address_is_an_ip_address_and_a_port() {
@@ -146,6 +145,8 @@ fn a_unix_socket_is_refused_with_what_to_write_instead() {
 #[test]
 #[cfg(unix)]
 fn a_unix_socket_has_a_path_and_a_mode() {
+    use crate::proxy::Bind;
+
     let of = |rest: &str| format!("listeners: [{{bind: 'unix:/run/o.sock'{rest}}}]");
     let at = "1:46: listeners[0].mode";
     each_is_refused(&[
