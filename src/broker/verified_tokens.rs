@@ -116,7 +116,7 @@ impl VerifiedTokens {
         let known = self.known.get(&fingerprint);
         let id_token = match &known {
             Some(_) => IdToken::seen_before(text, fingerprint).ok_or(IdTokenError::Malformed)?,
-            None => IdToken::parse(text, bytes_max)?,
+            None => IdToken::unseen(text, fingerprint)?,
         };
         Ok(PresentedToken { id_token, known })
     }

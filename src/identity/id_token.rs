@@ -40,6 +40,11 @@ impl IdToken {
         if text.len() > bytes_max {
             return Err(IdTokenError::TooLarge);
         }
+        Self::unseen(text, Fingerprint::of(text))
+    }
+
+    /// The same, of a text whose size and fingerprint are known.
+    pub(crate) fn unseen(text: &str, fingerprint: Fingerprint) -> Result<Self, IdTokenError> {
         let mut parts = text.split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -51,7 +56,6 @@ impl IdToken {
         }
         let payload_at = header.len() + 1;
         let (payload, signature) = (payload_at, payload_at + payload.len() + 1);
-        let fingerprint = Fingerprint::of(text);
         Ok(Self { text: Arc::new(Secret::new(text)), payload, signature, fingerprint })
     }
 
