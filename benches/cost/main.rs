@@ -109,7 +109,8 @@ fn count(folder: &Folder, is_wanted: impl Fn(&str) -> bool, write: bool) -> Outc
         let before = baseline.steps.get(name).copied();
         let change = before.map_or(0.0, |before| 100.0 * (instructions / before - 1.0));
         say(&format!("{name:28} {:>12} instructions {change:>+7.1} %", grouped(instructions)));
-        if before.is_some() && change > bound {
+        let more = before.map_or(0.0, |before| instructions - before);
+        if change > bound && more > baseline::GROWTH_LEAST {
             grown.push(format!("{name} by {change:.1} %"));
         }
         baseline.steps.insert(name.to_owned(), instructions.round());
