@@ -1,6 +1,7 @@
 """A preprocessor of mdBook: what a page links to outside of docs/ is no page of the book.
 
-Such links lead to the repository whose address is in OCTOBROKER_REPOSITORY, or nowhere.
+Such links lead to the repository whose address is in OCTOBROKER_REPOSITORY, or nowhere. And a folder's
+README.md is its index.html in the book, which mdBook itself forgets in links.
 """
 
 import json
@@ -20,7 +21,8 @@ def rewritten(text, page, repository):
         path, hash_sign, anchor = target.partition("#")
         path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), path))
         if path == "docs" or path.startswith("docs/"):
-            return link.group(0)
+            index = re.sub(r"(^|/)README\.md(?=$|#)", r"\1index.md", target)
+            return f"[{words}]({index})"
         return f"[{words}]({repository}/{path}{hash_sign}{anchor})" if repository else words
 
     return LINK.sub(one, text)
