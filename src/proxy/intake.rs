@@ -236,9 +236,32 @@ fn named_account(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
 
 /// The target as it goes upstream; `came` is how it came.
 pub(super) fn uri(target: &Target, came: &Uri) -> Result<Uri, Refusal> {
-    match came.path_and_query() {
-        // Nothing was taken out of it: it need not be read again.
-        Some(whole) if whole.as_str() == target.as_str() => Ok(Uri::from(whole.clone())),
+    let whole = came.path_and_query().filter(|whole| whole.as_str() == target.as_str());
+    match whole.map(|whole| Uri::from(whole.clone())) {
+        // Nothing was taken out of it: it need not be read again. An empty one only shows as `/`, and
+        // would be written as nothing.
+        Some(uri) if uri.path() == target.path() => Ok(uri),
         _ => target.as_str().parse().map_err(|_| Refusal::new(Code::BadRequest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_upstream_is_the_target_that_was_judged() {
+        let rows = [
+            ("/api?a=%2f", "/api?a=%2f"),
+            ("/api?a=1&apikey=x", "/api?a=1"),
+            ("http://localhost/api", "/api"),
+            ("http://localhost", "/"),
+            ("http://localhost#x", "/"),
+        ];
+        for (came, goes) in rows {
+            let came: Uri = came.parse().unwrap();
+            let target = Target::judge(came.path_and_query().unwrap().as_str()).unwrap();
+            assert_eq!(uri(&target, &came).unwrap().to_string(), goes, "{came}");
+        }
     }
 }

@@ -123,6 +123,12 @@ async fn other_forms_of_the_target_are_refused() {
     let reply = world.asked_raw(&format!("GET http://{own}/api/users/me?x HTTP/1.1"), "").await;
     assert_eq!(reply.status, 200);
     assert_eq!(world.one_request().target, "/api/users/me?x");
+
+    // Its path is empty, which is `/`, and must not become nothing on the way.
+    world.octopus.forget_requests();
+    let reply = world.asked_raw(&format!("GET http://{own}#x HTTP/1.1"), "").await;
+    let targets: Vec<_> = world.octopus.requests().into_iter().map(|it| it.target).collect();
+    assert!(reply.status == 400 || targets == ["/"], "{reply:?} {targets:?}");
     world.close().await;
 }
 
