@@ -122,10 +122,10 @@ struct Drawn {
 impl Drawn {
     fn next<const N: usize>(&mut self) -> [u8; N] {
         if self.used + N > self.bytes.len() {
-            self.used = 0;
             if aws_lc_rs::rand::fill(&mut self.bytes).is_err() {
-                self.bytes.fill(0);
+                return [0; N];
             }
+            self.used = 0;
         }
         let next = self.bytes.get(self.used..).and_then(|rest| rest.first_chunk()).copied();
         self.used += N;
