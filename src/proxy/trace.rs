@@ -1,6 +1,6 @@
 //! Request ids and trace contexts: passed on when they are sound, made when not.
 
-use std::cell::{LazyCell, RefCell};
+use std::cell::RefCell;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -28,12 +28,10 @@ impl Trace {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let request_id = only(headers, &REQUEST_ID).filter(|id| is_sound(id, is_sound_id));
         let inherited = only(headers, &TRACEPARENT).filter(|id| is_sound(id, is_sound_parent));
-        // One call for all that is made: the random source is not free.
-        let made = LazyCell::new(MadeIds::new);
         Self {
-            request_id: request_id.cloned().unwrap_or_else(|| made.request_id()),
+            request_id: request_id.cloned().unwrap_or_else(|| header_value(random_hex::<16>())),
             is_inherited: inherited.is_some(),
-            traceparent: inherited.cloned().unwrap_or_else(|| made.traceparent()),
+            traceparent: inherited.cloned().unwrap_or_else(made_traceparent),
         }
     }
 
@@ -61,36 +59,16 @@ impl Trace {
     }
 }
 
-/// Randomness for a request's ids. Zeros would name a request badly, and harm nothing.
-struct MadeIds([u8; 40]);
-
-impl MadeIds {
-    fn new() -> Self {
-        Self(random())
-    }
-
-    fn request_id(&self) -> HeaderValue {
-        let [id, ..] = self.parts();
-        header_value(hex(id))
-    }
-
-    fn traceparent(&self) -> HeaderValue {
-        let [_, trace, span] = self.parts();
-        let mut text = String::with_capacity("00--00".len() + 2 * (16 + 8) + 1);
-        text.push_str("00-");
-        push_hex(&mut text, trace);
-        text.push('-');
-        push_hex(&mut text, span);
-        text.push_str("-00");
-        header_value(text)
-    }
-
-    /// 16 bytes, 16 and 8.
-    fn parts(&self) -> [&[u8]; 3] {
-        let (id, context) = self.0.split_at(16);
-        let (trace, span) = context.split_at(16);
-        [id, trace, span]
-    }
+/// A new trace, of which the request is the first span.
+fn made_traceparent() -> HeaderValue {
+    let (trace, span): ([u8; 16], [u8; 8]) = (random(), random());
+    let mut text = String::with_capacity("00--00".len() + 2 * (16 + 8) + 1);
+    text.push_str("00-");
+    push_hex(&mut text, &trace);
+    text.push('-');
+    push_hex(&mut text, &span);
+    text.push_str("-00");
+    header_value(text)
 }
 
 /// Of a text that is visible ASCII.
@@ -104,7 +82,8 @@ pub(super) fn random_hex<const N: usize>() -> String {
     hex(&random::<N>())
 }
 
-/// `N` random bytes, for what is no secret. Without randomness they are zeros.
+/// `N` random bytes, for what is no secret. Without randomness they are zeros, which name a request
+/// badly, and harm nothing.
 fn random<const N: usize>() -> [u8; N] {
     DRAWN.with_borrow_mut(Drawn::next)
 }
