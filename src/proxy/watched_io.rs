@@ -80,8 +80,6 @@ pub(super) struct WatchedIo<T> {
     /// Of the phase, when it was last looked at.
     turns: u64,
     read_deadline: Deadline,
-    /// The task was woken because that has passed.
-    is_woken: bool,
     write_deadline: Deadline,
     is_write_blocked: bool,
 }
@@ -103,7 +101,6 @@ impl<T> WatchedIo<T> {
             io,
             phase,
             read_deadline: Deadline::after(deadlines.head),
-            is_woken: false,
             write_deadline: Deadline::after(deadlines.write),
             deadlines,
             expecting: Expecting::Head,
@@ -122,20 +119,16 @@ impl<T> WatchedIo<T> {
         } else {
             self.expecting = Expecting::NextRequest;
             self.read_deadline.set(self.deadlines.keep_alive);
-            self.is_woken = false;
         }
     }
 
     /// hyper waits for the next request with the read that it tried while the last was being
-    /// served, when no deadline was set. Passing, the deadline wakes the connection, which reads again;
-    /// once, for what does not read then will not.
+    /// served, when no deadline was set. Looked at here, the deadline wakes the connection when it
+    /// passes, which then reads again, and fails.
     fn look_after_end(&mut self, context: &mut Context<'_>) {
         self.note_phase();
-        if self.expecting == Expecting::NextRequest
-            && self.read_deadline.poll_passed(context).is_ready()
-            && !std::mem::replace(&mut self.is_woken, true)
-        {
-            context.waker().wake_by_ref();
+        if self.expecting == Expecting::NextRequest {
+            let _ = self.read_deadline.poll_passed(context);
         }
     }
 }
