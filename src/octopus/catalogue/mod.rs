@@ -1,14 +1,14 @@
 //! The catalogue: which capability each route of Octopus needs, and who else may read it.
 //!
-//! From Octopus's API documentation and the sources of its clients. A row is: methods, template,
+//! From Octopus's API documentation and the sources of its clients. A row is: methods, pattern,
 //! the capability that it needs, the capabilities that bring it along for their clients, and what
 //! it is about, for rules that are narrowed. Of the rows of one kind (the word behind the space)
 //! the first that fits counts; kinds are in alphabetical order. What no row fits is judged by
 //! [`unplaced`].
 //!
-//! In a template `{space}` is every spelling of a space, none at all included; `{…}` is one
-//! segment, and the words behind `?` are query parameters that say which project or environment is
-//! meant, or ask for single things by their ids. `**` is any number of segments.
+//! A pattern is a template and, behind `?`, the query parameters that say which project or
+//! environment is meant, or ask for single things by their ids. In a template `{space}` is every
+//! spelling of a space, none at all included; `{…}` is one segment, `**` any number of them.
 
 mod row;
 mod table;

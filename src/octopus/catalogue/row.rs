@@ -33,23 +33,22 @@ pub(super) const fn row(
     brought_by: Capabilities,
     about: About,
 ) -> Row {
-    const SPACE: &str = "{space}";
-    let (template, _) = split_before(b'?', pattern);
+    let template = before(b'?', pattern);
     let (is_of_spaces, below) = match (behind("/api/{space}", template), behind("/api", template)) {
         (Some(below), _) => (true, below),
         (None, Some(below)) => (false, below),
         (None, None) => (false, template),
     };
     let kind = match behind("/", below) {
-        Some(below) => split_before(b'/', below).0,
-        None if is_of_spaces => SPACE,
+        Some(below) => before(b'/', below),
+        None if is_of_spaces => "{space}",
         None => "",
     };
     Row { methods, pattern, template, is_of_spaces, below, kind, needs, brought_by, about }
 }
 
-/// A text up to the first of these bytes, and the rest.
-const fn split_before(byte: u8, text: &'static str) -> (&'static str, &'static str) {
+/// A text up to the first of these bytes.
+const fn before(byte: u8, text: &'static str) -> &'static str {
     let (mut bytes, mut at) = (text.as_bytes(), 0);
     while let [first, rest @ ..] = bytes {
         if *first == byte {
@@ -57,7 +56,7 @@ const fn split_before(byte: u8, text: &'static str) -> (&'static str, &'static s
         }
         (bytes, at) = (rest, at + 1);
     }
-    text.split_at(at)
+    text.split_at(at).0
 }
 
 /// What follows a prefix.
