@@ -174,12 +174,12 @@ impl AuditRecord<'_> {
 fn json(time: &str, record: &AuditRecord<'_>) -> String {
     let mut line = Line::new();
     line.text("time", time);
-    line.word("level", if record.is_ok() { "info" } else { "warn" });
-    line.word("target", TARGET);
-    line.word("message", "request");
+    line.constant("level", if record.is_ok() { "info" } else { "warn" });
+    line.constant("target", TARGET);
+    line.constant("message", "request");
     line.text("request_id", record.request_id);
     line.some_text("traceparent", record.traceparent);
-    line.word("door", record.door.as_str());
+    line.constant("door", record.door.as_str());
     line.text("listener", record.listener);
     line.text("peer", record.peer);
     line.some_text("issuer", record.issuer);
@@ -192,15 +192,15 @@ fn json(time: &str, record: &AuditRecord<'_>) -> String {
     line.flag("agent", record.agent);
     line.text("method", record.method);
     if let Some(route) = record.route {
-        line.word("route", route);
+        line.constant("route", route);
     }
     line.text("path", &without_secrets(record.path_alone()));
     line.number("status", record.status);
     if let Some(status) = record.upstream_status {
         line.number("upstream_status", status);
     }
-    line.word("code", record.code.map_or("ok", Code::as_str));
-    line.word("cache", record.cache.map_or("none", AccessTokenResult::as_str));
+    line.constant("code", record.code.map_or("ok", Code::as_str));
+    line.constant("cache", record.cache.map_or("none", AccessTokenResult::as_str));
     if !record.missed.is_empty() {
         line.value("missed", record.missed);
     }

@@ -21,20 +21,17 @@ impl Line {
     pub(super) fn text(&mut self, name: &'static str, value: &str) {
         self.name(name);
         if is_plain(value) {
-            self.0.push('"');
-            self.0.push_str(value);
-            self.0.push('"');
+            self.quoted(value);
         } else {
             self.0.push_str(&json_line(value));
         }
     }
 
-    /// A word of the program's own, in which there is nothing to escape.
-    pub(super) fn word(&mut self, name: &'static str, value: &'static str) {
+    /// A text of the program's own, in which there is nothing to escape.
+    pub(super) fn constant(&mut self, name: &'static str, value: &'static str) {
+        debug_assert!(is_plain(value));
         self.name(name);
-        self.0.push('"');
-        self.0.push_str(value);
-        self.0.push('"');
+        self.quoted(value);
     }
 
     /// A text, or no member.
@@ -78,6 +75,12 @@ impl Line {
         self.0
     }
 
+    fn quoted(&mut self, plain: &str) {
+        self.0.push('"');
+        self.0.push_str(plain);
+        self.0.push('"');
+    }
+
     fn name(&mut self, name: &'static str) {
         self.0.push_str(if self.0.is_empty() { "{\"" } else { ",\"" });
         self.0.push_str(name);
@@ -105,7 +108,7 @@ mod tests {
         line.text("hostile", "\"\\\n\u{7f}\u{2028}é");
         line.some_text("absent", None);
         line.number("status", 200_u16);
-        line.word("word", "/api/{space}");
+        line.constant("constant", "/api/{space}");
         line.milliseconds("soon", Duration::from_nanos(400));
         line.milliseconds("then", Duration::from_micros(7_050));
         line.milliseconds("late", Duration::from_nanos(86_400_000_123_456));
@@ -118,7 +121,7 @@ mod tests {
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
             "plain": "repo:acme/web", "longest": longest, "hostile": "\"\\\n\u{7f}\u{2028}é",
-            "status": 200, "word": "/api/{space}",
+            "status": 200, "constant": "/api/{space}",
             "soon": 0.0, "then": 7.05, "late": 86_400_000.123, "agent": false, "missed": ["a\n"],
         });
         assert_eq!(read, expected);
