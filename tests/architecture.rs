@@ -25,6 +25,18 @@ use octobroker::telemetry::Code;
 const UNFINISHED: [&str; 3] =
     [concat!("#[", "ignore"), concat!("todo", "!("), concat!("unimplemented", "!(")];
 
+/// What is there on some systems only, and what asks which one it is.
+const SYSTEMS: [&str; 8] = [
+    "cfg(unix",
+    "cfg(windows",
+    "target_os",
+    "os::linux",
+    "os::unix",
+    "signal::unix",
+    "net::Unix",
+    "rustix::",
+];
+
 #[test]
 fn a_room_imports_only_from_its_left() {
     assert_none(sources("src").iter().flat_map(|(file, text)| check_imports(file, text)));
@@ -70,6 +82,28 @@ fn crates_stay_where_they_are_wrapped() {
         ["src/identity/a.rs:2: names `x::`"]
     );
     assert_eq!(check_absent("src/identity/b.rs", "use x::y;", "x::", "src/identity/b.rs").len(), 0);
+}
+
+#[test]
+fn what_differs_between_systems_is_in_one_room() {
+    let asks = |(file, text): &(String, String)| {
+        // Tests may: some things can be tried on one system alone.
+        let text = if file.contains("/tests") { "" } else { text.as_str() };
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let problems = SYSTEMS.iter();
+        problems
+            .flat_map(|word| check_absent(file, code, word, "src/platform/"))
+            .collect::<Vec<_>>()
+    };
+    assert_none(sources("src").iter().flat_map(asks));
+
+    let doctored = |file: &str, text: &str| asks(&(file.to_owned(), text.to_owned())).len();
+    for word in SYSTEMS {
+        assert_eq!(doctored("src/a.rs", word), 1, "{word}");
+    }
+    assert_eq!(doctored("src/platform/unix/a.rs", "use rustix::process::getppid;"), 0);
+    assert_eq!(doctored("src/a.rs", "#[cfg(test)]\n#[cfg(unix)]\nmod tests {}"), 0);
+    assert_eq!(doctored("src/a/tests/b.rs", "#[cfg(unix)]"), 0);
 }
 
 #[test]
