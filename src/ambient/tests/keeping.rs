@@ -161,6 +161,7 @@ async fn a_platform_that_repeats_its_old_token_is_not_asked_by_every_call() {
     for _ in 0..10 {
         assert!(Arc::ptr_eq(&first, &identity.id_token().await.unwrap()));
         until(|| platform.asked().len() == 2).await;
+        // Time for a third asking, which would be wrong, to arrive.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
