@@ -140,7 +140,7 @@ fn every_code_has_its_row_and_every_row_its_code() {
     let (code, docs) = (words(home, &read(home), "=> \"", "\","), rows(docs, &read(docs)));
     assert_eq!(code.len(), Code::ALL.len(), "codes that were found in {home}");
     assert_none(check_rows(&code, &docs));
-    assert_none(check_statuses(&read("src/proxy/refusal.rs"), &read("docs/errors.md")));
+    assert_none(check_statuses(&read("src/proxy/wording.rs"), &read("docs/errors.md")));
 
     let code = words("c.rs", "\nSelf::A => \"a_code\",\nSelf::B => \"new\",", "=> \"", "\",");
     let docs = rows("d.md", "text `x`\n| `a_code` | 400 |\n| `old` | 401 | `not_this` |");

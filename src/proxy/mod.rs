@@ -44,6 +44,7 @@ mod turns;
 mod via;
 mod watched_io;
 mod who;
+mod wording;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
