@@ -1,4 +1,4 @@
-//! Threads that serve connections, each with a runtime of its own.
+//! Threads, each with a runtime of its own: one for all that is no connection, the others serve.
 //!
 //! A connection stays on one thread with all that is done for its requests, so that no request pays
 //! for waking another thread. What is common (tokens, keys, budgets) is shared through memory.
@@ -30,8 +30,10 @@ struct Worker {
 
 /// The threads, until they are told to end.
 #[derive(Debug)]
-pub struct WorkerThreads {
+pub struct Threads {
     workers: Workers,
+    /// Of the thread that is no worker.
+    tasks: Handle,
     /// One for each thread: takes how long work that blocks may go on.
     stops: Vec<oneshot::Sender<Duration>>,
     /// Disconnected once all threads have ended.
@@ -48,19 +50,29 @@ thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
-impl WorkerThreads {
-    /// One for each processor that this process may use, up to a bound.
+impl Threads {
+    /// A worker for each processor that this process may use, up to a bound; and one thread more.
     pub fn start() -> io::Result<Self> {
         let (running, ended) = mpsc::sync_channel(1);
-        let start = |number| Worker::start(number, running.clone());
-        let started = (1..=*COUNT).map(start).collect::<io::Result<Vec<_>>>()?;
-        let (all, stops): (Vec<_>, Vec<_>) = started.into_iter().unzip();
-        Ok(Self { workers: Workers { all: all.into() }, stops, ended })
+        let (tasks, stop) = start("tasks".to_owned(), 0, running.clone())?;
+        let (mut workers, mut stops) = (Vec::new(), vec![stop]);
+        for number in 1..=*COUNT {
+            let (runtime, stop) = start(format!("worker-{number}"), number, running.clone())?;
+            workers.push(Worker { runtime, running: Arc::default() });
+            stops.push(stop);
+        }
+        Ok(Self { workers: Workers { all: workers.into() }, tasks, stops, ended })
     }
 
     /// To be handed to whoever has connections to serve.
     pub fn workers(&self) -> Workers {
         self.workers.clone()
+    }
+
+    /// Runs `work` on this thread until it ends. What it spawns runs on the one that is no worker, so
+    /// that it goes on while this thread is held up.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.tasks.block_on(work)
     }
 
     /// Ends what still runs. Waits for it for at most twice `timeout`: a thread that is stuck, in a
@@ -75,22 +87,22 @@ impl WorkerThreads {
     }
 }
 
-impl Worker {
-    fn start(
-        number: usize,
-        running: mpsc::SyncSender<()>,
-    ) -> io::Result<(Self, oneshot::Sender<Duration>)> {
-        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = Self { runtime: runtime.handle().clone(), running: Arc::default() };
-        let (stop, stopped) = oneshot::channel();
-        thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-            NUMBER.set(number);
-            let timeout = runtime.block_on(stopped).unwrap_or_default();
-            runtime.shutdown_timeout(timeout);
-            drop(running);
-        })?;
-        Ok((worker, stop))
-    }
+/// Starts a thread. It runs what is spawned on it until it is told to stop, or nobody is left to.
+fn start(
+    name: String,
+    number: usize,
+    running: mpsc::SyncSender<()>,
+) -> io::Result<(Handle, oneshot::Sender<Duration>)> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let (stop, stopped) = oneshot::channel();
+    thread::Builder::new().name(name).spawn(move || {
+        NUMBER.set(number);
+        let timeout = runtime.block_on(stopped).unwrap_or_default();
+        runtime.shutdown_timeout(timeout);
+        drop(running);
+    })?;
+    Ok((handle, stop))
 }
 
 impl Workers {
@@ -168,7 +180,7 @@ mod tests {
 
     #[test]
     fn work_goes_to_the_thread_that_has_the_least() {
-        let threads = WorkerThreads::start().unwrap();
+        let threads = Threads::start().unwrap();
         let workers = threads.workers();
         let (told, numbers) = mpsc::channel();
         for _ in 0..workers.all.len() {
@@ -186,5 +198,22 @@ mod tests {
         first.sort_unstable();
         assert_eq!(first, (1..Workers::numbers()).collect::<Vec<_>>(), "one each");
         assert_eq!(numbers.iter().count(), 0, "and all have ended");
+    }
+
+    #[test]
+    fn what_the_main_thread_spawns_goes_on_while_it_is_held_up() {
+        let threads = Threads::start().unwrap();
+        let (told, heard) = mpsc::channel();
+
+        let name = threads.block_on(async {
+            tasks::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                told.send(thread::current().name().map(str::to_owned)).unwrap();
+            });
+            heard.recv().unwrap()
+        });
+        threads.end(Duration::from_secs(10));
+
+        assert_eq!(name.as_deref(), Some("tasks"));
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime;
 
 use super::{Environment, Exit, complain};
 use crate::ambient::{AmbientError, AmbientIdentity};
@@ -58,7 +58,7 @@ pub(super) fn parts(config: Config, environment: Environment<'_>) -> Result<Part
 
 /// Runs a command's work to its end.
 pub(super) fn block_on(work: impl Future<Output = Exit>) -> Exit {
-    match Runtime::new() {
+    match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(work),
         Err(error) => {
             complain(&format!("octobroker: can't start: {error}"));

@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 
@@ -20,7 +19,7 @@ use crate::platform::process::{hide_memory, raise_descriptors, refuse_core_files
 use crate::platform::signals::{Ends, HangUps};
 use crate::tasks;
 use crate::telemetry::{Audited, Format, Level, Metrics, Sink, error_chain, subscriber};
-use crate::workers::WorkerThreads;
+use crate::workers::Threads;
 
 /// Serves until it is told to end, and follows the origin of its configuration.
 pub(super) fn serve(origin: Origin, config: Config, environment: Environment<'_>) -> Exit {
@@ -82,16 +81,15 @@ fn run<W: Future<Output = Exit>>(
     watch_panics(None);
     // One thread accepts, answers probes and keeps keys and tokens fresh. This one follows the
     // configuration: a reload that takes long, or a file system that hangs, holds up nobody.
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    let (runtime, threads) = match runtime.and_then(|it| Ok((it, WorkerThreads::start()?))) {
-        Ok(started) => started,
+    let threads = match Threads::start() {
+        Ok(threads) => threads,
         Err(error) => {
             error!(%error, "can't start");
             log_end.flush(limits::LOG_FLUSH);
             return Exit::Failure;
         }
     };
-    let exit = runtime.block_on(async {
+    let exit = threads.block_on(async {
         let surroundings = Surroundings { clock, sink, format, audited, environment };
         match App::bind(config, surroundings).await {
             Ok(app) => {
@@ -107,7 +105,6 @@ fn run<W: Future<Output = Exit>>(
     });
     // What was cut must not hold up the end.
     threads.end(CUT_TIME);
-    runtime.shutdown_timeout(CUT_TIME);
     log_end.flush(limits::LOG_FLUSH);
     exit
 }
