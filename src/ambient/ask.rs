@@ -185,7 +185,7 @@ impl Answer {
             return Err(Fault::Other("is not one strict JSON object"));
         };
         match members.remove(member) {
-            Some(Json::String(token)) if !token.is_empty() => Ok(token.into()),
+            Some(Json::String(token)) if !token.is_empty() => Ok(token.as_str().to_owned().into()),
             _ => Err(Fault::NoToken(member)),
         }
     }

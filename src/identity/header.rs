@@ -2,7 +2,7 @@
 
 use super::algorithm::Algorithm;
 use super::issuer::TokenKind;
-use super::json::Json;
+use super::json::{Json, Members, Text};
 use super::verifier::VerifyError;
 
 /// A header of an accepted form. `jku`, `jwk`, `x5u` and `x5c` may stand in it and are never used:
@@ -10,22 +10,21 @@ use super::verifier::VerifyError;
 #[derive(Debug)]
 pub(super) struct Header {
     pub(super) algorithm: Algorithm,
-    pub(super) key_id: Option<String>,
-    members: Json,
+    pub(super) key_id: Option<Text>,
+    members: Members,
 }
 
 impl Header {
     /// Reads the form and the algorithm. What else stands in it is judged by [`Header::check`],
     /// after the issuer's list of algorithms.
     pub(super) fn parse(json: &[u8]) -> Result<Self, VerifyError> {
-        let members = Json::parse(json).map_err(|_| VerifyError::Malformed)?;
-        let Json::Object(object) = &members else {
+        let Ok(Json::Object(members)) = Json::parse(json) else {
             return Err(VerifyError::Malformed);
         };
-        let Some(Json::String(name)) = object.get("alg") else {
+        let Some(Json::String(name)) = members.get("alg") else {
             return Err(VerifyError::Malformed);
         };
-        let key_id = match object.get("kid") {
+        let key_id = match members.get("kid") {
             None => None,
             Some(Json::String(id)) => Some(id.clone()),
             Some(_) => return Err(VerifyError::Malformed),
@@ -36,27 +35,25 @@ impl Header {
 
     /// Refuses what would change the token's meaning, or makes it another kind of token.
     pub(super) fn check(&self, kind: TokenKind) -> Result<(), VerifyError> {
-        let Json::Object(object) = &self.members else {
-            return Err(VerifyError::Malformed);
-        };
+        let members = &self.members;
         let refused = |member| Err(VerifyError::Header { member });
         // RFC 7515 4.1.11: an extension that is not understood must be refused; none is.
-        if object.contains_key("crit") {
+        if members.contains("crit") {
             return refused("crit");
         }
         // RFC 7797: an unencoded payload. Without `crit` it is meant to be ignored, which is how
         // two readers come to see two payloads.
-        if object.get("b64").is_some_and(|b64| *b64 != Json::Bool(true)) {
+        if members.get("b64").is_some_and(|b64| *b64 != Json::Bool(true)) {
             return refused("b64");
         }
         // A nested, compressed or encrypted token is not an ID token.
         for member in ["cty", "zip", "enc"] {
-            if object.contains_key(member) {
+            if members.contains(member) {
                 return refused(member);
             }
         }
         // RFC 8725 3.11: another kind of token (`at+jwt`, `logout+jwt`) must not stand in for one.
-        let typ_is_jwt = object.get("typ").is_none_or(|typ| {
+        let typ_is_jwt = members.get("typ").is_none_or(|typ| {
             typ.as_str().is_some_and(|typ| match kind {
                 TokenKind::IdToken => {
                     typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt")

@@ -45,18 +45,14 @@ impl IdToken {
 
     /// The same, of a text whose size and fingerprint are known.
     pub(crate) fn unseen(text: &str, fingerprint: Fingerprint) -> Result<Self, IdTokenError> {
-        let mut parts = text.split('.');
-        let (Some(header), Some(payload), Some(signature), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(IdTokenError::Malformed);
-        };
-        if ![header, payload, signature].into_iter().all(is_base64url) {
+        let token = Self::seen_before(text, fingerprint).ok_or(IdTokenError::Malformed)?;
+        let parts = [token.header(), token.payload(), Some(token.signature())];
+        // A fourth part would have a dot before it, which is no base64url either.
+        let is_well_formed = |part: Option<&str>| part.is_some_and(is_base64url);
+        if !parts.into_iter().all(is_well_formed) {
             return Err(IdTokenError::Malformed);
         }
-        let payload_at = header.len() + 1;
-        let (payload, signature) = (payload_at, payload_at + payload.len() + 1);
-        Ok(Self { text: Arc::new(Secret::new(text)), payload, signature, fingerprint })
+        Ok(token)
     }
 
     /// A text with the fingerprint of an earlier token, so that its form need not be checked.
@@ -76,18 +72,30 @@ impl IdToken {
     }
 
     pub(super) fn header_json(&self) -> Option<Vec<u8>> {
-        decode(self.expose().get(..self.payload.checked_sub(1)?)?)
+        decode(self.header()?)
     }
 
     pub(super) fn payload_json(&self) -> Option<Vec<u8>> {
-        decode(self.expose().get(self.payload..self.signature.checked_sub(1)?)?)
+        decode(self.payload()?)
     }
 
     /// What the signature covers, and the signature in base64url.
     pub(super) fn signed(&self) -> Option<(&[u8], &str)> {
-        let text = self.expose();
-        let input = text.get(..self.signature.checked_sub(1)?)?;
-        Some((input.as_bytes(), text.get(self.signature..)?))
+        let input = self.expose().get(..self.signature.checked_sub(1)?)?;
+        Some((input.as_bytes(), self.signature()))
+    }
+
+    fn header(&self) -> Option<&str> {
+        self.expose().get(..self.payload.checked_sub(1)?)
+    }
+
+    /// `None` if there is but one dot.
+    fn payload(&self) -> Option<&str> {
+        self.expose().get(self.payload..self.signature.checked_sub(1)?)
+    }
+
+    fn signature(&self) -> &str {
+        self.expose().get(self.signature..).unwrap_or_default()
     }
 }
 

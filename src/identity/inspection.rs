@@ -10,6 +10,7 @@ use super::claims::Claims;
 use super::id_token::IdToken;
 use super::issuer::Issuer;
 use super::json::Json;
+use super::payload::Payload;
 use super::times;
 use super::trusted::{Reading, Trusted};
 use super::verifier::{Verifier, VerifyError};
@@ -131,7 +132,7 @@ impl Inspection {
     }
 
     /// A token whose parts can't be read; gives the payload if only the algorithm is at fault.
-    fn note_unread(&mut self, error: VerifyError, token: &IdToken) -> Option<Vec<u8>> {
+    fn note_unread(&mut self, error: VerifyError, token: &IdToken) -> Option<Payload> {
         if error != VerifyError::Algorithm {
             self.note(Check::Form, Err(error));
             return None;
@@ -139,7 +140,7 @@ impl Inspection {
         // The header is JSON and names an algorithm that there is not: no fault of form.
         self.note(Check::Form, Ok(()));
         self.note(Check::Header, Err(error));
-        token.payload_json()
+        token.payload_json().map(Payload::of)
     }
 
     /// Key and signature: two checks of one look at the issuer's keys.
@@ -184,35 +185,35 @@ impl Verifier {
             Ok(reading) => reading,
             Err(error) => {
                 let payload = inspection.note_unread(error, token);
-                return self.inspect_rest(inspection, payload.as_deref(), now);
+                return self.inspect_rest(inspection, payload, now);
             }
         };
         inspection.note(Check::Form, Ok(()));
         let named = self.named(&reading.payload);
-        let header = reading.check_header(named.issuer().map(|issuer| &**issuer));
-        let trusted_keys = named.trusted.filter(|_| header.is_ok());
+        let header = reading.check_header(named.issuer());
+        let trusted_keys = named.trusted().filter(|_| header.is_ok());
         inspection.note(Check::Header, header);
         inspection.note(Check::Issuer, named.known().map(drop));
         inspection.note_signature((token, &reading), trusted_keys, keys).await;
-        self.inspect_payload(inspection, &reading.payload, now)
+        self.inspect_payload(inspection, reading.payload, now)
     }
 
     /// Makes those checks that a bare claim set allows: no header, no signature.
     pub fn inspect_claims(&self, payload: &Json, now: f64) -> Inspection {
-        let payload = payload.to_document().into_bytes();
+        let payload = Payload::of(payload.to_document().into_bytes());
         let mut inspection = Inspection::nothing_read(None);
         let skipped = |check| (check, CheckOutcome::Skipped);
         inspection.checks.extend([Check::Form, Check::Header].map(skipped));
         inspection.note(Check::Issuer, self.named(&payload).known().map(drop));
         inspection.checks.extend([Check::Key, Check::Signature].map(skipped));
-        self.inspect_payload(inspection, &payload, now)
+        self.inspect_payload(inspection, payload, now)
     }
 
     /// What is left where header or payload could not be read.
     fn inspect_rest(
         &self,
         mut inspection: Inspection,
-        payload: Option<&[u8]>,
+        payload: Option<Payload>,
         now: f64,
     ) -> Inspection {
         let Some(payload) = payload else {
@@ -220,17 +221,24 @@ impl Verifier {
             inspection.give_up(Check::ALL.split_at(made).1);
             return inspection;
         };
-        inspection.note(Check::Issuer, self.named(payload).known().map(drop));
+        inspection.note(Check::Issuer, self.named(&payload).known().map(drop));
         inspection.give_up(&[Check::Key, Check::Signature]);
         self.inspect_payload(inspection, payload, now)
     }
 
-    fn inspect_payload(&self, mut inspection: Inspection, payload: &[u8], now: f64) -> Inspection {
-        let trusted = self.named(payload).trusted;
-        inspection.payload = Json::parse(payload).ok();
-        let claims = match trusted {
-            Some(trusted) => trusted.claims(payload),
-            None => Claims::parse(payload).map_err(VerifyError::Claims),
+    fn inspect_payload(
+        &self,
+        mut inspection: Inspection,
+        payload: Payload,
+        now: f64,
+    ) -> Inspection {
+        let trusted = self.named(&payload).trusted();
+        inspection.payload = payload.json().cloned();
+        let claims = if let Some(trusted) = trusted {
+            trusted.claims(payload)
+        } else {
+            let payload = payload.into_json().unwrap_or(Json::Null);
+            Claims::of(payload).map_err(VerifyError::Claims)
         };
         let rest = [Check::Times, Check::Audience];
         let claims = match claims {

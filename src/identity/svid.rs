@@ -3,21 +3,15 @@
 //! SPIFFE JWT-SVID 4: the trust domain of `sub` chooses the bundle of keys. `iss` need not be there,
 //! and whoever wrote it had no say in this.
 
-use std::borrow::Cow;
+use super::payload::Payload;
 
 /// The start of every SPIFFE ID.
 const SCHEME: &str = "spiffe://";
 
 /// Reads the trust domain in `sub` of a payload that nobody verified, only to choose the keys that
 /// may verify it. `None` if there is no such thing, or if two of them could be meant.
-pub(super) fn unverified_trust_domain(payload: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Peek<'a> {
-        #[serde(borrow)]
-        sub: Cow<'a, str>,
-    }
-    let peek = serde_json::from_slice::<Peek<'_>>(payload).ok()?;
-    trust_domain(&peek.sub).map(str::to_owned)
+pub(super) fn unverified_trust_domain(payload: &Payload) -> Option<String> {
+    trust_domain(&payload.unverified_subject()?).map(str::to_owned)
 }
 
 /// The trust domain of a SPIFFE ID with a path (SPIFFE ID 2.1: lower case, digits, `.`, `-`, `_`).
@@ -72,7 +66,7 @@ mod tests {
             ("spiffe://a/b", None),
         ];
         for (payload, expected) in rows {
-            let found = unverified_trust_domain(payload.as_bytes());
+            let found = unverified_trust_domain(&Payload::of(payload.into()));
             assert_eq!(found.as_deref(), expected, "{payload}");
         }
     }

@@ -10,6 +10,7 @@ use super::issuer::{Issuer, Replay, TokenKind};
 use super::json::Json;
 use super::jwks::Key;
 use super::key_store::KeyStore;
+use super::payload::Payload;
 use super::verifier::VerifyError;
 
 /// An issuer with its keys.
@@ -22,7 +23,7 @@ pub(super) struct Trusted {
 /// A token's parts, decoded and believed by nobody.
 pub(super) struct Reading {
     pub(super) header: Header,
-    pub(super) payload: Vec<u8>,
+    pub(super) payload: Payload,
 }
 
 impl Reading {
@@ -30,7 +31,7 @@ impl Reading {
     pub(super) fn of(token: &IdToken) -> Result<Self, VerifyError> {
         let header = token.header_json().ok_or(VerifyError::Malformed)?;
         let payload = token.payload_json().ok_or(VerifyError::Malformed)?;
-        Ok(Self { header: Header::parse(&header)?, payload })
+        Ok(Self { header: Header::parse(&header)?, payload: Payload::of(payload) })
     }
 
     /// Judges the header, the algorithm first: by the list of the issuer, if that is known.
@@ -43,33 +44,41 @@ impl Reading {
 }
 
 /// The issuer that a payload names, which nobody verified.
-pub(super) struct Named<'a> {
-    pub(super) name: Option<String>,
-    pub(super) trusted: Option<&'a Trusted>,
+pub(super) enum Named<'a> {
+    Ours(&'a Trusted),
+    Foreign(String),
+    None,
 }
 
 impl<'a> Named<'a> {
-    pub(super) fn issuer(&self) -> Option<&'a Arc<Issuer>> {
-        self.trusted.map(|trusted| &trusted.issuer)
+    /// The issuer, if it is among ours.
+    pub(super) fn trusted(&self) -> Option<&'a Trusted> {
+        if let Self::Ours(trusted) = self { Some(trusted) } else { None }
     }
 
-    /// The issuer, if it is among ours.
+    pub(super) fn issuer(&self) -> Option<&'a Issuer> {
+        self.trusted().map(|trusted| &*trusted.issuer)
+    }
+
+    /// The issuer, or what is wrong with the one that is named.
     pub(super) fn known(self) -> Result<&'a Trusted, VerifyError> {
-        let no_issuer =
-            ClaimsError { claim: "iss", fault: "is not there exactly once, as a string" };
-        let found = self.name.ok_or(VerifyError::Claims(no_issuer))?;
-        self.trusted.ok_or(VerifyError::IssuerUnknown { found })
+        let fault = "is not there exactly once, as a string";
+        match self {
+            Self::Ours(trusted) => Ok(trusted),
+            Self::Foreign(found) => Err(VerifyError::IssuerUnknown { found }),
+            Self::None => Err(VerifyError::Claims(ClaimsError { claim: "iss", fault })),
+        }
     }
 }
 
 impl Trusted {
     /// Reads the claims of one of its tokens.
-    pub(super) fn claims(&self, payload: &[u8]) -> Result<Claims, VerifyError> {
+    pub(super) fn claims(&self, payload: Payload) -> Result<Claims, VerifyError> {
         let usual_issuer = match self.issuer.kind {
             TokenKind::IdToken => None,
             TokenKind::JwtSvid => Some(self.issuer.url.as_str()),
         };
-        let payload = Json::parse(payload).unwrap_or(Json::Null);
+        let payload = payload.into_json().unwrap_or(Json::Null);
         let claims = Claims::read(payload, usual_issuer).map_err(VerifyError::Claims)?;
         if self.issuer.replay == Replay::Once
             && claims.registered.token_id.as_deref().is_none_or(str::is_empty)

@@ -1,14 +1,14 @@
 //! The order of checks that makes a [`VerifiedToken`] of an [`IdToken`].
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::claims::{self, Claims, ClaimsError, Registered};
+use super::claims::{Claims, ClaimsError, Registered};
 use super::header::Header;
 use super::id_token::{IdToken, IdTokenError};
 use super::issuer::{Issuer, Replay, TokenKind};
 use super::key_store::KeyStore;
+use super::payload::Payload;
 use super::trusted::{Named, Reading, Trusted};
 use super::{svid, times};
 use crate::clock::Clock;
@@ -235,7 +235,7 @@ impl Verifier {
 
     /// All claims of a token that was verified once.
     pub fn claims_of(&self, id_token: &IdToken, token: &VerifiedToken) -> Option<Claims> {
-        self.trusted(token)?.claims(&id_token.payload_json()?).ok()
+        self.trusted(token)?.claims(Payload::of(id_token.payload_json()?)).ok()
     }
 
     /// Checks a token, and gives its claims too.
@@ -280,12 +280,12 @@ impl Verifier {
     ) -> Result<(VerifiedToken, Claims), VerifyError> {
         let reading = Reading::of(token)?;
         let named = self.named(&reading.payload);
-        let issuer = named.issuer().map(|issuer| &**issuer);
+        let issuer = named.issuer();
         *issuer_name = issuer.map(|issuer| issuer.name.as_str());
         reading.check_header(issuer)?;
         let trusted = named.known()?;
         let key_generation = trusted.verify_signature(token, &reading.header).await?;
-        let claims = trusted.claims(&reading.payload)?;
+        let claims = trusted.claims(reading.payload)?;
         let issuer = Arc::clone(&trusted.issuer);
         times::check(&claims.registered, &issuer, self.clock.unix_seconds())?;
         let audience = self.audience(&claims, &issuer)?.to_owned();
@@ -294,19 +294,23 @@ impl Verifier {
     }
 
     /// The issuer that `iss` names, byte for byte; else the trust domain in `sub`.
-    pub(super) fn named(&self, payload: &[u8]) -> Named<'_> {
-        let name = claims::unverified_issuer(payload).map(Cow::into_owned);
-        let trusted = name.as_ref().and_then(|name| self.issuers.get(name));
-        match (trusted, self.named_trust_domain(payload)) {
-            (None, Some(domain)) => {
-                Named { trusted: self.trust_domains.get(&domain), name: Some(domain) }
-            }
-            (trusted, _) => Named { name, trusted },
+    pub(super) fn named(&self, payload: &Payload) -> Named<'_> {
+        let name = payload.unverified_issuer();
+        if let Some(trusted) = name.as_ref().and_then(|name| self.issuers.get(&**name)) {
+            return Named::Ours(trusted);
+        }
+        match (self.named_trust_domain(payload), name) {
+            (Some(domain), _) => match self.trust_domains.get(&domain) {
+                Some(trusted) => Named::Ours(trusted),
+                None => Named::Foreign(domain),
+            },
+            (None, Some(name)) => Named::Foreign(name.into_owned()),
+            (None, None) => Named::None,
         }
     }
 
     /// The trust domain in `sub`, as an issuer is named, if any is configured.
-    fn named_trust_domain(&self, payload: &[u8]) -> Option<String> {
+    fn named_trust_domain(&self, payload: &Payload) -> Option<String> {
         if self.trust_domains.is_empty() {
             return None;
         }

@@ -56,13 +56,13 @@ fn take(value: Json, names: &mut Vec<String>) -> Result<(), BodyProblem> {
     match value {
         Json::Null => {}
         Json::String(text) if text.is_empty() => {}
-        Json::String(text) => names.push(text),
+        Json::String(text) => names.push(text.as_str().to_owned()),
         Json::Array(items) => {
             for item in items {
                 let Json::String(text) = item else {
                     return Err(BodyProblem::NotText);
                 };
-                names.push(text);
+                names.push(text.as_str().to_owned());
             }
         }
         Json::Bool(_) | Json::Integer(_) | Json::Float(_) | Json::Object(_) => {

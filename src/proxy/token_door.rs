@@ -221,7 +221,7 @@ impl Fields {
                 return Err(wrong("The body is not one strict JSON object."));
             };
             let texts = members.iter().filter_map(|(name, value)| {
-                value.as_str().map(|text| (name.clone(), Secret::new(text)))
+                value.as_str().map(|text| (name.to_owned(), Secret::new(text)))
             });
             texts.collect()
         } else if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {

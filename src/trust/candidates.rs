@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn text(text: &str) -> Json {
-        Json::String(text.to_owned())
+        Json::String(text.into())
     }
 
     #[test]

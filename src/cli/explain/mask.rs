@@ -31,10 +31,10 @@ pub(super) fn shown(payload: &Json) -> Value {
     let Json::Object(members) = payload else {
         return masked(payload);
     };
-    let member = |(name, value): (&String, &Json)| {
-        let is_personal = PERSONAL.contains(&name.as_str());
+    let member = |(name, value): (&str, &Json)| {
+        let is_personal = PERSONAL.contains(&name);
         let shown = if is_personal { person(value) } else { masked(value) };
-        (name.clone(), shown)
+        (name.to_owned(), shown)
     };
     Value::Object(members.iter().map(member).collect())
 }
@@ -69,7 +69,7 @@ fn masked(value: &Json) -> Value {
         Json::String(text) => text.as_str().into(),
         Json::Array(items) => items.iter().map(masked).collect(),
         Json::Object(members) => {
-            let members = members.iter().map(|(name, value)| (name.clone(), masked(value)));
+            let members = members.iter().map(|(name, value)| (name.to_owned(), masked(value)));
             Value::Object(members.collect())
         }
     }

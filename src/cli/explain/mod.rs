@@ -172,7 +172,7 @@ impl ExplainFlags {
         let (Some(named), Sample::Claims(Json::Object(members))) = (&self.issuer, &sample) else {
             return Ok(sample);
         };
-        if members.contains_key("iss") {
+        if members.contains("iss") {
             return Err(usage("the claims have an `iss`; leave --issuer out"));
         }
         let Some(issuer) = issuers.iter().find(|issuer| issuer.name == *named) else {
@@ -181,7 +181,7 @@ impl ExplainFlags {
             return Err(usage(&format!("no issuer is called {named:?}; known are {known}")));
         };
         let mut members = members.clone();
-        members.insert("iss".to_owned(), Json::String(issuer.url.clone()));
+        members.add("iss", Json::String(issuer.url.as_str().into()));
         Ok(Sample::Claims(Json::Object(members)))
     }
 

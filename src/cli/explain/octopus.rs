@@ -56,7 +56,7 @@ impl Octopus {
 fn audiences(payload: &Json) -> Vec<String> {
     let Json::Object(members) = payload else { return Vec::new() };
     match members.get("aud") {
-        Some(Json::String(one)) => vec![one.clone()],
+        Some(Json::String(one)) => vec![one.as_str().to_owned()],
         Some(Json::Array(several)) => {
             several.iter().filter_map(Json::as_str).map(str::to_owned).collect()
         }

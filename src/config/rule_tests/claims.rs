@@ -1,6 +1,5 @@
 //! `claims:` of a rule test — written out, or in a file.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{named_file, read_text};
@@ -10,7 +9,7 @@ use crate::config::problem::Problems;
 use crate::config::reader::refuse;
 use crate::config::rules::configured;
 use crate::config::yaml::{Entry, Node, Scalar, Style, Value};
-use crate::identity::{Json, TokenKind};
+use crate::identity::{Json, Members, TokenKind};
 use crate::limits;
 
 /// Reads the claims, wherever they stand.
@@ -45,9 +44,9 @@ pub fn claims_document(document: &[u8]) -> Result<Json, String> {
         return Err("must hold one JSON object: the decoded payload of a token".to_owned());
     };
     match members.remove("payload") {
-        Some(payload @ Json::Object(_)) if !members.contains_key("sub") => Ok(payload),
+        Some(payload @ Json::Object(_)) if !members.contains("sub") => Ok(payload),
         Some(payload) => {
-            members.insert("payload".to_owned(), payload);
+            members.add("payload", payload);
             Ok(Json::Object(members))
         }
         None => Ok(Json::Object(members)),
@@ -62,7 +61,7 @@ pub(super) fn complete(
     problems: &mut Problems,
 ) -> Option<Json> {
     let Json::Object(mut members) = claims else { return None };
-    match (members.contains_key("iss"), issuer) {
+    match (members.contains("iss"), issuer) {
         (true, None) => {}
         (true, Some(issuer)) => {
             problems.add(&issuer.place, "the claims have an `iss`; remove one of them");
@@ -81,7 +80,7 @@ pub(super) fn complete(
                 config.issuers.iter().map(|issuer| issuer.name.clone()).collect();
             let name = configured(node, &names, "issuers", problems)?;
             let issuer = config.issuers.iter().find(|issuer| issuer.name == name)?;
-            members.insert("iss".to_owned(), Json::String(issuer.url.clone()));
+            members.add("iss", Json::String(issuer.url.as_str().into()));
         }
     }
     Some(Json::Object(members))
@@ -91,7 +90,7 @@ pub(super) fn complete(
 pub fn with_end(claims: Json) -> Json {
     match claims {
         Json::Object(mut members) => {
-            members.entry("exp".to_owned()).or_insert(Json::Integer(0));
+            members.add("exp", Json::Integer(0));
             Json::Object(members)
         }
         other => other,
@@ -109,9 +108,9 @@ pub(super) fn json(node: &Node, problems: &mut Problems) -> Option<Json> {
         }
         Value::Map(entries) => {
             let mut member =
-                |entry: &Entry| Some((entry.key.clone(), json(&entry.node, problems)?));
+                |entry: &Entry| Some((entry.key.as_str().into(), json(&entry.node, problems)?));
             let members: Vec<_> = entries.iter().map(&mut member).collect();
-            members.into_iter().collect::<Option<BTreeMap<_, _>>>().map(Json::Object)
+            members.into_iter().collect::<Option<_>>().and_then(Members::of).map(Json::Object)
         }
         Value::Broken => None,
     }
@@ -120,10 +119,10 @@ pub(super) fn json(node: &Node, problems: &mut Problems) -> Option<Json> {
 fn typed(node: &Node, scalar: &Scalar, problems: &mut Problems) -> Option<Json> {
     let text = &scalar.text;
     if scalar.style != Style::Plain {
-        return Some(Json::String(text.clone()));
+        return Some(Json::String(text.as_str().into()));
     }
     match (kind(text), text.as_str()) {
-        (Kind::Text, _) => Some(Json::String(text.clone())),
+        (Kind::Text, _) => Some(Json::String(text.as_str().into())),
         (Kind::Canonical, "true") => Some(Json::Bool(true)),
         (Kind::Canonical, "false") => Some(Json::Bool(false)),
         (Kind::Canonical, _) => text.parse().ok().map(Json::Integer),

@@ -1,10 +1,16 @@
 //! JSON that somebody else wrote, read strictly: no duplicate member at any level (RFC 8259 4:
 //! readers differ in which one they take), no nesting beyond a bound, no bytes after the value.
 
-use std::collections::BTreeMap;
+mod members;
+mod text;
+
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+pub use members::Members;
+pub use text::Text;
 
 use crate::limits;
 
@@ -20,18 +26,19 @@ pub enum Json {
     /// Any other number.
     Float(f64),
     /// A string.
-    String(String),
+    String(Text),
     /// An array.
     Array(Vec<Self>),
     /// An object.
-    Object(BTreeMap<String, Self>),
+    Object(Members),
 }
 
 impl Json {
     /// Reads one value, and nothing after it.
     pub fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let value = Strict { depth: 0 }.deserialize(&mut deserializer)?;
+        let document: Arc<str> = std::str::from_utf8(bytes).map_err(Error::custom)?.into();
+        let mut deserializer = serde_json::Deserializer::from_str(&document);
+        let value = Strict { document: &document, depth: 0 }.deserialize(&mut deserializer)?;
         deserializer.end()?;
         Ok(value)
     }
@@ -62,7 +69,7 @@ impl Json {
                 format!("[{}]", items.join(","))
             }
             Self::Object(members) => {
-                let member = |(name, value): (&String, &Self)| {
+                let member = |(name, value): (&str, &Self)| {
                     format!("{}:{}", text(name), value.to_document())
                 };
                 let members: Vec<String> = members.iter().map(member).collect();
@@ -100,20 +107,24 @@ impl fmt::Display for Json {
 }
 
 /// Reads a value that stands `depth` levels deep.
-struct Strict {
+struct Strict<'a> {
+    document: &'a Arc<str>,
     depth: usize,
 }
 
-impl Strict {
+/// Reads a text.
+struct Piece<'a>(&'a Arc<str>);
+
+impl Strict<'_> {
     fn deeper<E: Error>(&self) -> Result<Self, E> {
         if self.depth >= limits::JSON_DEPTH {
             return Err(E::custom("nested too deeply"));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { document: self.document, depth: self.depth + 1 })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Json;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
@@ -121,7 +132,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Json;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,11 +160,7 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::String(text.to_owned()))
-    }
-
-    fn visit_string<E: Error>(self, text: String) -> Result<Json, E> {
-        Ok(Json::String(text))
+        Ok(Json::String(Text::within(self.document, text)))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
@@ -165,14 +172,32 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
-        let mut object = BTreeMap::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(self.deeper()?)?;
-            if object.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands twice"));
-            }
+        let mut object = Vec::new();
+        while let Some(name) = members.next_key_seed(Piece(self.document))? {
+            object.push((name, members.next_value_seed(self.deeper()?)?));
         }
-        Ok(Json::Object(object))
+        let object = Members::of(object);
+        object.map(Json::Object).ok_or_else(|| A::Error::custom("a member stands twice"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Piece<'_> {
+    type Value = Text;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Text, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Piece<'_> {
+    type Value = Text;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text::within(self.0, text))
     }
 }
 

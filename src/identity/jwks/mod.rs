@@ -93,7 +93,8 @@ impl KeySet {
             Choice::One(_) => Err(VerifyError::Signature),
             Choice::Several => Err(VerifyError::KeyAmbiguous),
             Choice::None => {
-                Err(VerifyError::KeyUnknown { key_id: header.key_id.unwrap_or_default() })
+                let key_id = header.key_id.as_deref().unwrap_or_default().to_owned();
+                Err(VerifyError::KeyUnknown { key_id })
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::identity::ClaimAddress;
 
 fn holds(test: Test, value: Option<&str>) -> bool {
     let value = value.map(|json| Json::parse(json.as_bytes()).unwrap());
-    let other = Json::String("acme".to_owned());
+    let other = Json::String("acme".into());
     let claim = ClaimAddress::parse("claim").unwrap();
     let condition = Condition { claim: claim.clone(), test };
     condition.holds(|address| if *address == claim { value.as_ref() } else { Some(&other) })
@@ -141,7 +141,7 @@ fn a_part_of_a_subject_is_found_by_its_place() {
         ("space:a/environment:production", false, false),
     ];
     for (subject, is_there, is_absent) in rows {
-        let subject = Json::String(subject.to_owned());
+        let subject = Json::String(subject.into());
         let holds = |test| {
             let test = Test::PartOfSubject { key: "environment".to_owned(), test: Box::new(test) };
             let claim = ClaimAddress::parse("environment").unwrap();

@@ -1,0 +1,96 @@
+//! The payload of a token that nobody has verified.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::json::Json;
+
+/// A payload. It is read once: what it claims is looked at to choose the keys, and believed when the
+/// signature holds.
+#[derive(Debug)]
+pub(super) struct Payload {
+    bytes: Vec<u8>,
+    /// `None` if it is not strict JSON.
+    json: Option<Json>,
+}
+
+impl Payload {
+    /// Reads what was decoded.
+    pub(super) fn of(bytes: Vec<u8>) -> Self {
+        let json = Json::parse(&bytes).ok();
+        Self { bytes, json }
+    }
+
+    /// The payload, if it is strict JSON.
+    pub(super) fn into_json(self) -> Option<Json> {
+        self.json
+    }
+
+    /// The same, for who looks at it.
+    pub(super) fn json(&self) -> Option<&Json> {
+        self.json.as_ref()
+    }
+
+    /// `iss`, only to choose the issuer whose keys may verify it. `None` if there is no such string,
+    /// or if two of them could be meant. A fault elsewhere in the payload is not looked at yet: a
+    /// wrong signature is said first.
+    pub(super) fn unverified_issuer(&self) -> Option<Cow<'_, str>> {
+        #[derive(Deserialize)]
+        struct Peek<'a> {
+            #[serde(borrow)]
+            iss: Cow<'a, str>,
+        }
+        self.member("iss", |bytes| serde_json::from_slice(bytes).ok().map(|it: Peek<'_>| it.iss))
+    }
+
+    /// The same of `sub`, whose trust domain chooses the keys.
+    pub(super) fn unverified_subject(&self) -> Option<Cow<'_, str>> {
+        #[derive(Deserialize)]
+        struct Peek<'a> {
+            #[serde(borrow)]
+            sub: Cow<'a, str>,
+        }
+        self.member("sub", |bytes| serde_json::from_slice(bytes).ok().map(|it: Peek<'_>| it.sub))
+    }
+
+    fn member<'a>(
+        &'a self,
+        name: &str,
+        peek: impl FnOnce(&'a [u8]) -> Option<Cow<'a, str>>,
+    ) -> Option<Cow<'a, str>> {
+        match &self.json {
+            Some(Json::Object(members)) => members.get(name).and_then(Json::as_str).map(Into::into),
+            Some(_) => None,
+            None => peek(&self.bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_issuer_is_seen_or_none() {
+        let rows = [
+            (r#"{"iss":"i","x":1}"#, Some("i")),
+            (r#"{"iss":"\u0069"}"#, Some("i")),
+            // Not strict, which is a fault of the claims: that is said of a token that is genuine.
+            (r#"{"iss":"i","x":1,"x":2}"#, Some("i")),
+            (r#"{"\u0069ss":"i","x":1,"x":2}"#, Some("i")),
+            (r#"{"iss":"i","iss":"j"}"#, None),
+            (r#"{"iss":"i","\u0069ss":"i"}"#, None),
+            (r#"{"iss":["i"]}"#, None),
+            (r#"{"iss":"i"} {}"#, None),
+            (r#"["i"]"#, None),
+            (r#""i""#, None),
+            ("{}", None),
+            ("", None),
+        ];
+        for (payload, issuer) in rows {
+            let payload = Payload::of(payload.into());
+            assert_eq!(payload.unverified_issuer().as_deref(), issuer, "{payload:?}");
+        }
+    }
+}
