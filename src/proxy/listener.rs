@@ -21,6 +21,7 @@ use super::socket::{Socket, Stream};
 use super::watched_io::{Deadlines, Phase, WatchedIo};
 use super::{ListenerSpec, Origin, Places, Proxy, Serving, http2, tls, trace};
 use crate::broker::LastToken;
+use crate::limits;
 use crate::shutdown::Watcher;
 use crate::telemetry::{Code, Door, RequestOutcome};
 use crate::workers::Workers;
@@ -247,7 +248,7 @@ where
         .header_read_timeout(None)
         .max_headers(limits.headers + SLACK_HEADERS)
         .max_header_size(limits.head_bytes + SLACK_BYTES)
-        .max_buf_size((limits.head_bytes + SLACK_BYTES).max(MIN_BUFFER))
+        .max_buf_size((limits.head_bytes + SLACK_BYTES).max(limits::BUFFER_BYTES))
         .serve_connection(io, service);
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
@@ -265,5 +266,3 @@ where
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const SLACK_HEADERS: usize = 32;
 const SLACK_BYTES: usize = 8 << 10;
-/// hyper's smallest.
-const MIN_BUFFER: usize = 8 << 10;
