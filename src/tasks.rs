@@ -14,7 +14,10 @@ pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) 
     tokio::spawn(work)
 }
 
-/// Runs `work` on its own on another runtime. Nobody awaits it; it must be bounded in time as well.
-pub fn spawn_on(runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
-    runtime.spawn(work);
+/// The same on another runtime.
+pub fn spawn_on<T: Send + 'static>(
+    runtime: &Handle,
+    work: impl Future<Output = T> + Send + 'static,
+) -> JoinHandle<T> {
+    runtime.spawn(work)
 }

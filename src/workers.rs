@@ -120,6 +120,14 @@ impl Workers {
         Seat { worker }
     }
 
+    /// Returns when each worker has had a turn: never, while one of them hangs.
+    pub async fn each_had_a_turn(&self) {
+        for worker in &*self.all {
+            // One whose runtime has ended does not hang.
+            let _ = tasks::spawn_on(&worker.runtime, async {}).await;
+        }
+    }
+
     /// How many threads there are, this one included, that [`Workers::number`] tells apart.
     pub fn numbers() -> usize {
         *COUNT + 1
@@ -207,13 +215,30 @@ mod tests {
 
         let name = threads.block_on(async {
             tasks::spawn(async move {
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                // A timer, because that thread alone drives it.
+                tokio::time::sleep(Duration::from_nanos(1)).await;
                 told.send(thread::current().name().map(str::to_owned)).unwrap();
             });
-            heard.recv().unwrap()
+            heard.recv_timeout(Duration::from_secs(10)).unwrap()
         });
         threads.end(Duration::from_secs(10));
 
         assert_eq!(name.as_deref(), Some("tasks"));
+    }
+
+    #[test]
+    fn a_worker_that_hangs_has_no_turn() {
+        let threads = Threads::start().unwrap();
+        let workers = threads.workers();
+        let (free, held) = mpsc::channel::<()>();
+        workers.spawn(async move { held.recv().unwrap_or_default() });
+
+        threads.block_on(async {
+            let waited = tokio::time::timeout(Duration::from_millis(5), workers.each_had_a_turn());
+            assert!(waited.await.is_err());
+            drop(free);
+            workers.each_had_a_turn().await;
+        });
+        threads.end(Duration::from_secs(10));
     }
 }

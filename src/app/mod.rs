@@ -136,6 +136,11 @@ impl App {
         Self { workers, ..self }
     }
 
+    /// What serves its connections.
+    pub fn workers(&self) -> Workers {
+        self.workers.clone()
+    }
+
     /// Where API requests are taken over TCP, in the order of the configuration.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(Listener::address).collect()

@@ -79,8 +79,9 @@ fn run<W: Future<Output = Exit>>(
     // Fails only if there is a subscriber already, which then serves.
     let _ = tracing::subscriber::set_global_default(log);
     watch_panics(None);
-    // One thread accepts, answers probes and keeps keys and tokens fresh. This one follows the
-    // configuration: a reload that takes long, or a file system that hangs, holds up nobody.
+    // One thread answers probes and keeps keys and tokens fresh, the workers accept and serve. This
+    // one follows the configuration: a reload that takes long, or a file system that hangs, holds up
+    // nobody.
     let threads = match Threads::start() {
         Ok(threads) => threads,
         Err(error) => {
@@ -152,7 +153,7 @@ async fn until_signalled(app: App, origin: Origin, environment: Environment<'_>)
         }
     });
     let manager = ServiceManager::of(environment);
-    manager.feed_watchdog();
+    manager.feed_watchdog(app.workers());
     // The listeners are bound: who connects now waits in their queues, and is served.
     manager.ready("serving").await;
     let reloading = follow(origin, app.reloader(), hang_ups, (environment, &manager));

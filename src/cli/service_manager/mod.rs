@@ -13,6 +13,7 @@ use super::Environment;
 use crate::limits;
 use crate::platform::notify::{self, Address};
 use crate::tasks;
+use crate::workers::Workers;
 
 /// What is meant for this process alone, and for none that it starts.
 pub(super) const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
@@ -65,13 +66,14 @@ impl ServiceManager {
         self.tell("STOPPING=1\nSTATUS=draining").await;
     }
 
-    /// Says twice in each span of the watchdog that the program lives. It is said from where
-    /// connections are accepted: if that hangs, nothing is said.
-    pub(super) fn feed_watchdog(&self) {
+    /// Says twice in each span of the watchdog that the program lives: on the thread that keeps keys
+    /// and tokens fresh, after each of those that serve had a turn. If one hangs, nothing is said.
+    pub(super) fn feed_watchdog(&self, workers: Workers) {
         let Some(span) = self.watchdog else { return };
         let manager = self.clone();
         tasks::spawn(async move {
             loop {
+                workers.each_had_a_turn().await;
                 manager.tell("WATCHDOG=1").await;
                 tokio::time::sleep(span / 2).await;
             }

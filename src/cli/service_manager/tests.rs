@@ -52,7 +52,7 @@ async fn the_watchdog_hears_twice_in_its_span() {
     let (listener, name) = listen("watchdog");
     let manager = manager(&[("NOTIFY_SOCKET", &name), ("WATCHDOG_USEC", "30000000")]);
 
-    manager.feed_watchdog();
+    manager.feed_watchdog(Workers::default());
     tokio::time::sleep(Duration::from_secs(61)).await;
 
     assert_eq!(heard(&listener), ["WATCHDOG=1"; 5], "at 0, 15, 30, 45 and 60 s");
