@@ -9,27 +9,29 @@ use super::json::Json;
 /// A payload. It is read once: what it claims is looked at to choose the keys, and believed when the
 /// signature holds.
 #[derive(Debug)]
-pub(super) struct Payload {
-    bytes: Vec<u8>,
-    /// `None` if it is not strict JSON.
-    json: Option<Json>,
+pub(super) enum Payload {
+    Read(Json),
+    /// It is not strict JSON.
+    Unread(Vec<u8>),
 }
 
 impl Payload {
     /// Reads what was decoded.
     pub(super) fn of(bytes: Vec<u8>) -> Self {
-        let json = Json::parse(&bytes).ok();
-        Self { bytes, json }
+        match Json::parse(&bytes) {
+            Ok(json) => Self::Read(json),
+            Err(_) => Self::Unread(bytes),
+        }
     }
 
     /// The payload, if it is strict JSON.
     pub(super) fn into_json(self) -> Option<Json> {
-        self.json
+        if let Self::Read(json) = self { Some(json) } else { None }
     }
 
     /// The same, for who looks at it.
     pub(super) fn json(&self) -> Option<&Json> {
-        self.json.as_ref()
+        if let Self::Read(json) = self { Some(json) } else { None }
     }
 
     /// `iss`, only to choose the issuer whose keys may verify it. `None` if there is no such string,
@@ -59,10 +61,12 @@ impl Payload {
         name: &str,
         peek: impl FnOnce(&'a [u8]) -> Option<Cow<'a, str>>,
     ) -> Option<Cow<'a, str>> {
-        match &self.json {
-            Some(Json::Object(members)) => members.get(name).and_then(Json::as_str).map(Into::into),
-            Some(_) => None,
-            None => peek(&self.bytes),
+        match self {
+            Self::Read(Json::Object(members)) => {
+                members.get(name).and_then(Json::as_str).map(Into::into)
+            }
+            Self::Read(_) => None,
+            Self::Unread(bytes) => peek(bytes),
         }
     }
 }

@@ -47,7 +47,7 @@ impl Reading {
 pub(super) enum Named<'a> {
     Ours(&'a Trusted),
     Foreign(String),
-    None,
+    Nobody,
 }
 
 impl<'a> Named<'a> {
@@ -66,7 +66,7 @@ impl<'a> Named<'a> {
         match self {
             Self::Ours(trusted) => Ok(trusted),
             Self::Foreign(found) => Err(VerifyError::IssuerUnknown { found }),
-            Self::None => Err(VerifyError::Claims(ClaimsError { claim: "iss", fault })),
+            Self::Nobody => Err(VerifyError::Claims(ClaimsError { claim: "iss", fault })),
         }
     }
 }

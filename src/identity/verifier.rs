@@ -305,7 +305,7 @@ impl Verifier {
                 None => Named::Foreign(domain),
             },
             (None, Some(name)) => Named::Foreign(name.into_owned()),
-            (None, None) => Named::None,
+            (None, None) => Named::Nobody,
         }
     }
 

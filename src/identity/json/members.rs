@@ -3,8 +3,8 @@
 use super::{Json, Text};
 
 /// Members, each name once. They stand as they were written, but many stand in the order of their
-/// names: looking a few up one after the other is quicker than sorting them, and among many of a
-/// hostile object it would take for ever.
+/// names: comparing a few with one another is quicker than sorting them, and takes too long with the
+/// thousands of a hostile object.
 #[derive(Debug, Clone, Default)]
 pub struct Members(Vec<(Text, Json)>);
 
@@ -20,6 +20,7 @@ impl Members {
             sort(&mut members);
             members.windows(2).any(|pair| matches!(pair, [(one, _), (next, _)] if one == next))
         };
+        members.shrink_to_fit();
         (!is_twice).then_some(Self(members))
     }
 

@@ -168,6 +168,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(item) = items.next_element_seed(self.deeper()?)? {
             array.push(item);
         }
+        // Room for three more in each of a thousand arrays would be what a hostile token costs.
+        array.shrink_to_fit();
         Ok(Json::Array(array))
     }
 

@@ -33,7 +33,7 @@ impl Text {
     }
 }
 
-/// No text of JSON that the program reads is near 4 GiB; what were longer would be cut to nothing.
+/// No text that the program reads is near 4 GiB; a longer one would be read as an empty one.
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
         Self { whole: text.into(), start: 0, end: u32::try_from(text.len()).unwrap_or(0) }
