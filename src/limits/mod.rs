@@ -186,8 +186,8 @@ pub const UPSTREAM_IDLE_TIME: Duration = Duration::from_secs(50);
 /// An upstream connection is not reused beyond this age, so that a moved server is noticed.
 pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
 
-/// How much of a body is read or written at once, in bytes: twice as much would need more memory and
-/// no less work, half of it a tenth more work.
+/// How much is read from a caller's connection at once, in bytes, and may wait to be written to it:
+/// twice as much would need more memory and no less work, half of it a tenth more work.
 pub const BUFFER_BYTES: usize = 128 << 10;
 
 /// Largest upstream answer head, in bytes.
