@@ -6,7 +6,7 @@
 //! (framing, `host`, method, `target`, `credentials`; `peers` bounds what failures cost) → `forward`
 //! (admission, `access` to Octopus, sending when it is its turn in `turns`, one repetition after a
 //! 401; before it `judged_body`, where a rule wants to see the body) → `headers` (what goes out, what
-//! comes back) → `answer_body` (streaming) or `refusal`; `journey` notes what happens on the way and
+//! comes back) → `answer_body` (streaming) or `refusal` (in the `wording` of its code); `journey` notes what happens on the way and
 //! writes the audit line at its end.
 //!
 //! What the rule judged is byte for byte what is forwarded. One request in is at most one request

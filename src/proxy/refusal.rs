@@ -1,5 +1,4 @@
-//! The broker's own answers: every code with its status and its sentence, in JSON that Octopus's
-//! clients print (`ErrorMessage`, `Errors`) and that RFC 9457 readers know (`title`, `detail`).
+//! The broker's own answers: a code with its `wording`, in JSON that Octopus's clients print (`ErrorMessage`, `Errors`) and that RFC 9457 readers know (`title`, `detail`).
 //!
 //! The caller gets the code, a sentence and the request id. Which rule and claim missed goes to
 //! the log, never to the caller.
@@ -121,7 +120,7 @@ impl Refusal {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let status = self.status.filter(|_| !self.is_oauth_error).unwrap_or(status);
         let code = self.code.as_str();
-        let members = Members {
+        let spoken = Spoken {
             title,
             status: status.as_u16(),
             detail: sentence,
@@ -133,7 +132,7 @@ impl Refusal {
                 "invalid_request"
             }),
         };
-        let body = Bytes::from(members.with_message().unwrap_or_default());
+        let body = Bytes::from(spoken.body().unwrap_or_default());
         let length = HeaderValue::from(body.len());
         let body = if is_head { Bytes::new() } else { body };
         let mut answer = Response::new(AnswerBody::own(body));
@@ -171,8 +170,8 @@ impl From<Code> for Refusal {
     }
 }
 
-/// What an answer says beside the message that is made of it.
-struct Members<'a> {
+/// What the caller is told.
+struct Spoken<'a> {
     title: &'a str,
     status: u16,
     detail: &'a str,
@@ -182,9 +181,10 @@ struct Members<'a> {
     error: Option<&'a str>,
 }
 
-impl Members<'_> {
-    /// The body. The message stands in it two or three times, and is escaped once.
-    fn with_message(&self) -> serde_json::Result<Vec<u8>> {
+impl Spoken<'_> {
+    /// The body. The message, which is made of all this, stands in it two or three times, and is
+    /// escaped once.
+    fn body(&self) -> serde_json::Result<Vec<u8>> {
         #[derive(Serialize)]
         struct Body<'a> {
             #[serde(rename = "ErrorMessage")]
