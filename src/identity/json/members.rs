@@ -1,6 +1,6 @@
 //! The members of a JSON object.
 
-use super::{Json, Text};
+use super::{Json, Text, without_much_room};
 
 /// Members, each name once. They stand as they were written, but many stand in the order of their
 /// names: comparing a few with one another is quicker than sorting them, and takes too long with the
@@ -20,8 +20,7 @@ impl Members {
             sort(&mut members);
             members.windows(2).any(|pair| matches!(pair, [(one, _), (next, _)] if one == next))
         };
-        members.shrink_to_fit();
-        (!is_twice).then_some(Self(members))
+        (!is_twice).then(|| Self(without_much_room(members)))
     }
 
     /// The member of this name.

@@ -112,6 +112,14 @@ struct Strict<'a> {
     depth: usize,
 }
 
+/// Room for three more in each of a thousand arrays or objects would be what a hostile token costs.
+fn without_much_room<T>(mut items: Vec<T>) -> Vec<T> {
+    if items.capacity() >= items.len() * 2 {
+        items.shrink_to_fit();
+    }
+    items
+}
+
 /// Reads a text.
 struct Piece<'a>(&'a Arc<str>);
 
@@ -168,9 +176,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(item) = items.next_element_seed(self.deeper()?)? {
             array.push(item);
         }
-        // Room for three more in each of a thousand arrays would be what a hostile token costs.
-        array.shrink_to_fit();
-        Ok(Json::Array(array))
+        Ok(Json::Array(without_much_room(array)))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
