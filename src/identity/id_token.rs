@@ -45,7 +45,7 @@ impl IdToken {
 
     /// The same, of a text whose size and fingerprint are known.
     pub(crate) fn unseen(text: &str, fingerprint: Fingerprint) -> Result<Self, IdTokenError> {
-        let token = Self::seen_before(text, fingerprint).ok_or(IdTokenError::Malformed)?;
+        let token = Self::unchecked(text, fingerprint).ok_or(IdTokenError::Malformed)?;
         let parts = [token.header(), token.payload(), Some(token.signature())];
         // A fourth part would have a dot before it, which is no base64url either.
         let is_well_formed = |part: Option<&str>| part.is_some_and(is_base64url);
@@ -55,8 +55,9 @@ impl IdToken {
         Ok(token)
     }
 
-    /// A text with the fingerprint of an earlier token, so that its form need not be checked.
-    pub(crate) fn seen_before(text: &str, fingerprint: Fingerprint) -> Option<Self> {
+    /// A text of which only the dots are looked for. It is to have the fingerprint of an earlier token,
+    /// so that its form need not be checked.
+    pub(crate) fn unchecked(text: &str, fingerprint: Fingerprint) -> Option<Self> {
         let (payload, signature) = (text.find('.')? + 1, text.rfind('.')? + 1);
         Some(Self { text: Arc::new(Secret::new(text)), payload, signature, fingerprint })
     }

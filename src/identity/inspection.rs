@@ -234,11 +234,9 @@ impl Verifier {
     ) -> Inspection {
         let trusted = self.named(&payload).trusted();
         inspection.payload = payload.json().cloned();
-        let claims = if let Some(trusted) = trusted {
-            trusted.claims(payload)
-        } else {
-            let payload = payload.into_json().unwrap_or(Json::Null);
-            Claims::of(payload).map_err(VerifyError::Claims)
+        let claims = match trusted {
+            Some(trusted) => trusted.claims(payload),
+            None => Claims::of(payload.into_json()).map_err(VerifyError::Claims),
         };
         let rest = [Check::Times, Check::Audience];
         let claims = match claims {

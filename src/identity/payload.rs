@@ -24,12 +24,12 @@ impl Payload {
         }
     }
 
-    /// The payload, if it is strict JSON.
-    pub(super) fn into_json(self) -> Option<Json> {
-        if let Self::Read(json) = self { Some(json) } else { None }
+    /// What it holds; `null`, which is no set of claims either, if that is not strict JSON.
+    pub(super) fn into_json(self) -> Json {
+        if let Self::Read(json) = self { json } else { Json::Null }
     }
 
-    /// The same, for who looks at it.
+    /// The payload, if it is strict JSON, for who looks at it.
     pub(super) fn json(&self) -> Option<&Json> {
         if let Self::Read(json) = self { Some(json) } else { None }
     }

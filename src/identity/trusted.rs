@@ -7,7 +7,6 @@ use super::claims::{Claims, ClaimsError};
 use super::header::Header;
 use super::id_token::IdToken;
 use super::issuer::{Issuer, Replay, TokenKind};
-use super::json::Json;
 use super::jwks::Key;
 use super::key_store::KeyStore;
 use super::payload::Payload;
@@ -78,8 +77,8 @@ impl Trusted {
             TokenKind::IdToken => None,
             TokenKind::JwtSvid => Some(self.issuer.url.as_str()),
         };
-        let payload = payload.into_json().unwrap_or(Json::Null);
-        let claims = Claims::read(payload, usual_issuer).map_err(VerifyError::Claims)?;
+        let claims =
+            Claims::read(payload.into_json(), usual_issuer).map_err(VerifyError::Claims)?;
         if self.issuer.replay == Replay::Once
             && claims.registered.token_id.as_deref().is_none_or(str::is_empty)
         {

@@ -112,14 +112,6 @@ struct Strict<'a> {
     depth: usize,
 }
 
-/// Room for three more in each of a thousand arrays or objects would be what a hostile token costs.
-fn without_much_room<T>(mut items: Vec<T>) -> Vec<T> {
-    if items.capacity() >= items.len() * 2 {
-        items.shrink_to_fit();
-    }
-    items
-}
-
 /// Reads a text.
 struct Piece<'a>(&'a Arc<str>);
 
@@ -207,6 +199,15 @@ impl Visitor<'_> for Piece<'_> {
     fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
         Ok(Text::within(self.0, text))
     }
+}
+
+/// Gives back what a list has room for and does not need: else a hostile token of a thousand short
+/// lists, believed by nobody, would hold fifty times its size.
+fn without_much_room<T>(mut items: Vec<T>) -> Vec<T> {
+    if items.capacity() >= items.len() * 2 {
+        items.shrink_to_fit();
+    }
+    items
 }
 
 #[cfg(test)]
