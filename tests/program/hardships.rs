@@ -188,7 +188,7 @@ async fn within_little_memory_it_serves_many() {
     let mut world = World::start_after("ulimit -d 131072", "memory", "").await;
     let mut held = Vec::new();
     let half_a_head = format!("GET /api HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(60_000));
-    for _ in 0..350 {
+    for _ in 0..320 {
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         stream.write_all(half_a_head.as_bytes()).await.unwrap();
         held.push(stream);
