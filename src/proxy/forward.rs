@@ -22,9 +22,10 @@ use crate::telemetry::{Code, Door, error_chain};
 
 /// A request that was judged.
 #[derive(Debug)]
-pub(super) struct Outgoing {
-    pub(super) head: Parts,
-    pub(super) intake: Intake,
+pub(super) struct Outgoing<'a> {
+    /// Its headers are taken.
+    pub(super) head: &'a mut Parts,
+    pub(super) intake: &'a Intake,
     /// `None` for a request that needs no credential and has none.
     pub(super) admission: Option<Admission>,
     /// The body, if a rule has judged it.
@@ -112,13 +113,13 @@ impl Proxy {
     /// Sends a request and brings back the head of the answer.
     pub(super) async fn forward(
         &self,
-        (outgoing, origin): (Outgoing, &Origin),
+        (outgoing, origin): (Outgoing<'_>, &Origin),
         body: &mut Option<Incoming>,
         journey: &mut Journey,
     ) -> Result<Answer, Refusal> {
         let Outgoing { head, intake, admission, judged } = outgoing;
-        let asked = host::asked_host(&head).map(|host| (origin.scheme(), host));
-        let mut message = self.message(head, &intake, journey)?;
+        let asked = host::asked_host(head).map(|host| (origin.scheme(), host));
+        let mut message = self.message(head, intake, journey)?;
         let mut patience = self.patience();
         // The credential first: a body that is held or begun is of no use without it.
         let mut current = match &admission {
@@ -168,11 +169,16 @@ impl Proxy {
         self.broker.access_tokens().reject(admission, obtained)
     }
 
-    fn message(&self, head: Parts, intake: &Intake, journey: &Journey) -> Result<Message, Refusal> {
-        let Parts { method, uri, version, mut headers, .. } = head;
-        let via = self.via.value(version);
+    fn message(
+        &self,
+        head: &mut Parts,
+        intake: &Intake,
+        journey: &Journey,
+    ) -> Result<Message, Refusal> {
+        let (method, mut headers) = (head.method.clone(), std::mem::take(&mut head.headers));
+        let via = self.via.value(head.version);
         headers::for_octopus(&mut headers, via, &self.upstream, &journey.trace);
-        Ok(Message { method, uri: intake::uri(&intake.target, &uri)?, headers })
+        Ok(Message { method, uri: intake::uri(&intake.target, &head.uri)?, headers })
     }
 
     /// The body for the first attempt; and the same held, if it is small enough to be sent twice.

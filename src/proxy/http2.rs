@@ -5,7 +5,6 @@
 //! whose caller opens no window is never asked for its next part, so no deadline in it can pass;
 //! the connection is looked at from outside instead.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -39,7 +38,7 @@ where
         service_fn(move |request| {
             let (proxy, origin, is_draining) =
                 (serving.now(), Arc::clone(&origin), end.is_triggered());
-            async move { Ok::<_, Infallible>(proxy.serve(request, &origin, is_draining).await) }
+            proxy.serve(request, origin, is_draining)
         })
     };
     let head_bytes = u32::try_from(proxy.limits.head_bytes).unwrap_or(u32::MAX);

@@ -1,6 +1,5 @@
 //! The accept loop: a bound on connections, deadlines, and an end in order.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -238,9 +237,7 @@ where
         let (proxy, origin) = (serving.now(), &origin);
         // hyper keeps room for a request's future as long as the connection lives: boxed, an idle
         // connection costs a pointer for it.
-        Box::pin(
-            async move { Ok::<_, Infallible>(proxy.serve(request, origin, is_draining).await) },
-        )
+        Box::pin(proxy.serve(request, origin, is_draining))
     });
     // Somewhat above our own limits, so that what is just too large gets an answer with a code.
     let connection = http1::Builder::new()

@@ -46,6 +46,8 @@ mod watched_io;
 mod who;
 mod wording;
 
+use std::convert::Infallible;
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -196,33 +198,38 @@ impl Proxy {
     }
 
     /// One request, from its head to the head of its answer.
-    async fn serve(
-        self: &Arc<Self>,
+    ///
+    /// What follows is awaited for as long as Octopus takes, by a thousand requests at once: it
+    /// holds the request once, where an `async fn` would keep room for it as it came as well.
+    fn serve<'a>(
+        self: Arc<Self>,
         request: Request<Incoming>,
-        origin: &Origin,
+        origin: impl Deref<Target = Origin> + 'a,
         is_draining: bool,
-    ) -> Response<AnswerBody> {
-        let mut journey = Journey::begin(self, &request, origin);
-        let (head, body) = request.into_parts();
+    ) -> impl Future<Output = Result<Response<AnswerBody>, Infallible>> + 'a {
+        let mut journey = Journey::begin(&self, &request, &origin);
+        let (mut head, body) = request.into_parts();
         let mut body = Some(body);
-        let awaits_continue = head.headers.contains_key(header::EXPECT);
-        let outcome = if is_draining {
-            Err(Refusal::new(Code::Draining).closing())
-        } else {
-            // A fault of ours ends this request, and no other.
-            AssertUnwindSafe(self.pass(head, &mut body, origin, &mut journey))
-                .catch_unwind()
-                .await
-                .unwrap_or_else(|_| Err(Refusal::new(Code::Internal).closing()))
-        };
-        match outcome {
-            Ok(Outcome::Forwarded(answer)) => journey.forwarded(answer),
-            Ok(Outcome::Ours(answer)) => journey.answered_here(answer),
-            Err(refusal) => {
-                let mut answer = journey.refused(self.count_failure(refusal, origin));
-                refusal::let_go(body, awaits_continue, &mut answer);
-                answer
-            }
+        async move {
+            let awaits_continue = head.headers.contains_key(header::EXPECT);
+            let outcome = if is_draining {
+                Err(Refusal::new(Code::Draining).closing())
+            } else {
+                // A fault of ours ends this request, and no other.
+                AssertUnwindSafe(self.pass((&mut head, &mut body), &origin, &mut journey))
+                    .catch_unwind()
+                    .await
+                    .unwrap_or_else(|_| Err(Refusal::new(Code::Internal).closing()))
+            };
+            Ok(match outcome {
+                Ok(Outcome::Forwarded(answer)) => journey.forwarded(answer),
+                Ok(Outcome::Ours(answer)) => journey.answered_here(answer),
+                Err(refusal) => {
+                    let mut answer = journey.refused(self.count_failure(refusal, &origin));
+                    refusal::let_go(body, awaits_continue, &mut answer);
+                    answer
+                }
+            })
         }
     }
 
@@ -257,21 +264,20 @@ impl Proxy {
     /// begun to be sent stays with the caller.
     async fn pass(
         &self,
-        head: Parts,
-        body: &mut Option<Incoming>,
+        (head, body): (&mut Parts, &mut Option<Incoming>),
         origin: &Origin,
         journey: &mut Journey,
     ) -> Result<Outcome, Refusal> {
         self.log_room().await?;
         journey.take_place(self.places.take(self.limits.concurrent_requests))?;
-        self.check_head(&head, origin)?;
+        self.check_head(head, origin)?;
         let prefix = self.upstream.path_prefix();
         if let Some(request) = DoorRequest::of(&head.method, head.uri.path(), prefix) {
-            let answer = self.answer_at_door(request, (&head, body), origin, journey);
+            let answer = self.answer_at_door(request, (head, body), origin, journey);
             let answer = Box::pin(answer).await?;
             return Ok(Outcome::Ours(answer));
         }
-        let mut intake = self.take_in(&head, origin, journey)?;
+        let mut intake = self.take_in(head, origin, journey)?;
         if let Presented::IdToken(token) = &intake.presented {
             self.check_patience(token, origin)?;
         }
@@ -279,7 +285,7 @@ impl Proxy {
         let whose = (&intake, admission.as_ref());
         let judged = self.judge_body(&head.headers, whose, body, journey).await?;
         let is_odd = intake::has_odd_body(&head.method, body.as_ref());
-        let outgoing = Outgoing { head, intake, admission, judged };
+        let outgoing = Outgoing { head, intake: &intake, admission, judged };
         let mut answer = self.forward((outgoing, origin), body, journey).await?;
         if is_odd {
             answer.close_behind();

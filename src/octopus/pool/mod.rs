@@ -90,41 +90,44 @@ impl UpstreamPool {
     ///
     /// A request that could not be written, because its connection was closed while idle, is sent
     /// over another; one that may have been read by the server never is.
-    pub async fn send(
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps room for its arguments twice")]
+    pub fn send(
         &self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
         over: Over,
-    ) -> Result<(Response<Incoming>, Lease), SendError> {
-        let progress = request.body().progress();
-        let mut request = request;
-        loop {
-            let shelf = self.core.own_shelf();
-            let idle = if over == Over::Any { shelf.take() } else { None };
-            let (mut connection, was_reused) = match idle {
-                Some(idle) => (idle, true),
-                None => {
-                    Box::pin(self.core.another(shelf, over)).await.map_err(SendError::Connect)?
+    ) -> impl Future<Output = Result<(Response<Incoming>, Lease), SendError>> {
+        async move {
+            let progress = request.body().progress();
+            loop {
+                let shelf = self.core.own_shelf();
+                let idle = if over == Over::Any { shelf.take() } else { None };
+                let (mut connection, was_reused) = match idle {
+                    Some(idle) => (idle, true),
+                    None => Box::pin(self.core.another(shelf, over))
+                        .await
+                        .map_err(SendError::Connect)?,
+                };
+                // An idle connection may have been closed in the meantime: that shows here.
+                if connection.sender.ready().await.is_err() && was_reused {
+                    continue;
                 }
-            };
-            // An idle connection may have been closed in the meantime: that shows here.
-            if connection.sender.ready().await.is_err() && was_reused {
-                continue;
-            }
-            let answer = connection.sender.try_send_request(request);
-            let answer = self.core.patiently(answer, &progress, &mut connection.silence).await?;
-            let mut error = match answer {
-                Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                    return Err(SendError::Switched);
+                let answer = connection.sender.try_send_request(request);
+                let answer =
+                    self.core.patiently(answer, &progress, &mut connection.silence).await?;
+                let mut error = match answer {
+                    Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                        return Err(SendError::Switched);
+                    }
+                    Ok(answer) => {
+                        let core = Arc::clone(&self.core);
+                        return Ok((answer, Lease { core, connection, progress, is_last: false }));
+                    }
+                    Err(error) => error,
+                };
+                match error.take_message() {
+                    Some(unsent) if was_reused => request = unsent,
+                    _ => return Err(judge(error.into_error(), was_reused, &progress)),
                 }
-                Ok(answer) => {
-                    let core = Arc::clone(&self.core);
-                    return Ok((answer, Lease { core, connection, progress, is_last: false }));
-                }
-                Err(error) => error,
-            };
-            match error.take_message() {
-                Some(unsent) if was_reused => request = unsent,
-                _ => return Err(judge(error.into_error(), was_reused, &progress)),
             }
         }
     }
