@@ -196,6 +196,7 @@ impl Proxy {
             .exact()
             .is_some_and(|bytes| bytes <= limits::REPLAY_BODY_BYTES as u64);
         let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
+        journey.reads(&streamed);
         if !is_small {
             return Ok((streamed, None));
         }

@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn between_requests_it_has_longer() {
         let (mut stillness, phase, _) = stillness();
-        phase.begin();
+        phase.begin(false);
         phase.end();
 
         assert_eq!(looks_until(&Verdict::Idle, &mut stillness), 5);
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn requests_that_move_nothing_are_stuck_whatever_is_pinged() {
         let (mut stillness, phase, moved) = stillness();
-        phase.begin();
+        phase.begin(false);
         stillness.look();
 
         let looks = (1..100).find(|_| {
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_body_that_flows_is_not_stuck() {
         let (mut stillness, phase, moved) = stillness();
-        phase.begin();
+        phase.begin(false);
 
         for _ in 0..50 {
             moved.fetch_add(limits::HTTP2_MOVED_BYTES, Ordering::Relaxed);

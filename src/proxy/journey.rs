@@ -18,6 +18,7 @@ use super::who::Who;
 use super::{Origin, Place, Proxy};
 use crate::broker::Admission;
 use crate::identity::{Fingerprint, VerifiedToken};
+use crate::octopus::RequestBody;
 use crate::telemetry::{
     AccessTokenResult, AuditRecord, Code, Door, InFlight, Missed, RequestOutcome,
 };
@@ -63,7 +64,7 @@ pub(super) struct Journey {
 
 impl Journey {
     pub(super) fn begin(proxy: &Arc<Proxy>, request: &Request<Incoming>, origin: &Origin) -> Self {
-        origin.phase.begin();
+        origin.phase.begin(!request.body().is_end_stream());
         Self {
             proxy: Arc::clone(proxy),
             trace: Trace::of(request.headers()),
@@ -137,6 +138,11 @@ impl Journey {
         self.cache = Some(result);
         self.exchange = Some(self.exchange.unwrap_or_default() + waited);
         self.waited += waited;
+    }
+
+    /// The body of the request is being read.
+    pub(super) fn reads(&self, body: &RequestBody) {
+        self.phase.reads(body.progress());
     }
 
     /// The body of the request was held, after `waited`.

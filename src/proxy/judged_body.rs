@@ -52,6 +52,7 @@ impl Proxy {
         }
         let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
         let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
+        journey.reads(&streamed);
         let progress = streamed.progress();
         let start = self.clock.elapsed();
         let held = http_client::read_capped(streamed, limits::JUDGED_BODY_BYTES).await;

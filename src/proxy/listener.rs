@@ -17,7 +17,7 @@ use super::handshake::shake_hands;
 use super::peers::Peer;
 use super::refusal::Refusal;
 use super::socket::{Socket, Stream};
-use super::watched_io::{Deadlines, Phase, WatchedIo};
+use super::watched_io::{Deadlines, Phase, PollPeek, WatchedIo};
 use super::{ListenerSpec, Origin, Places, Proxy, Serving, http2, tls, trace};
 use crate::broker::LastToken;
 use crate::limits;
@@ -127,7 +127,10 @@ impl Listener {
             seat.spawn(async move {
                 let Ok(stream) = handed.taken() else { return };
                 match handshake {
-                    None => serve_http1(stream, serving, origin, watcher).await,
+                    None => {
+                        let peeking = (stream, Some(Stream::poll_peek as PollPeek<_>));
+                        serve_http1(peeking, serving, origin, watcher).await;
+                    }
                     // Boxed, so that plain connections don't have the size of encrypted ones.
                     Some(config) => {
                         Box::pin(encrypted((stream, config), serving, origin, watcher)).await;
@@ -209,14 +212,18 @@ async fn encrypted(
     if session.alpn_protocol() == Some(b"h2") {
         http2::serve(stream, serving, origin, watcher).await;
     } else {
-        serve_http1(stream, serving, origin, watcher).await;
+        serve_http1((stream, None), serving, origin, watcher).await;
     }
 }
 
 /// Serves one connection to its end: each request with the proxy that serves when it begins, all of
 /// them within the limits that were in force when the connection did.
-async fn serve_http1<T>(stream: T, serving: Serving, origin: Origin, mut watcher: Watcher)
-where
+async fn serve_http1<T>(
+    (stream, poll_peek): (T, Option<PollPeek<T>>),
+    serving: Serving,
+    origin: Origin,
+    mut watcher: Watcher,
+) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let proxy = serving.now();
@@ -230,7 +237,7 @@ where
     // A connection that is kept alive must not keep a configuration alive.
     drop(proxy);
     let phase: Arc<Phase> = Arc::clone(&origin.phase);
-    let io = TokioIo::new(WatchedIo::new(stream, phase, deadlines));
+    let io = WatchedIo::new(stream, phase, deadlines).with_peek(poll_peek);
     let end = watcher.clone();
     let service = service_fn(|request| {
         let is_draining = end.is_triggered();
@@ -241,12 +248,12 @@ where
     });
     // Somewhat above our own limits, so that what is just too large gets an answer with a code.
     let connection = http1::Builder::new()
-        .half_close(false)
+        .half_close(poll_peek.is_some())
         .header_read_timeout(None)
         .max_headers(limits.headers + SLACK_HEADERS)
         .max_header_size(limits.head_bytes + SLACK_BYTES)
         .max_buf_size((limits.head_bytes + SLACK_BYTES).max(limits::BUFFER_BYTES))
-        .serve_connection(io, service);
+        .serve_connection(TokioIo::new(io), service);
     let mut connection = std::pin::pin!(connection);
     let outcome = tokio::select! {
         outcome = &mut connection => outcome,

@@ -125,6 +125,14 @@ impl Stream {
         }
     }
 
+    /// Ready with how much there is to be read, 1 at most, and 0 if this is the end; takes nothing.
+    pub(super) fn poll_peek(&self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_peek(context, &mut ReadBuf::new(&mut [0])),
+            Self::Unix(stream) => sockets::poll_peek(stream, context),
+        }
+    }
+
     /// Writes what the socket takes at once; for a connection that is given up.
     pub(super) fn write_once(&self, bytes: &[u8]) {
         let _ = match self {

@@ -153,7 +153,9 @@ impl Proxy {
         self.check_unused(&admission)?;
         let credential = self.first_credential(&admission, self.patience(), journey).await?;
         let remaining = match &credential {
-            Credential::AccessToken(obtained) => obtained.token().usable_for(&*self.clock),
+            Credential::AccessToken(obtained) => {
+                obtained.token().usable_for(&*self.clock)
+            }
             Credential::ApiKey(_) => limits::API_KEY_COVER,
         };
         let (text, life) = match (self.token_door.issues, &credential) {
@@ -188,6 +190,7 @@ impl Proxy {
     ) -> Result<Bytes, Refusal> {
         let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
         let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
+        journey.reads(&streamed);
         let progress = streamed.progress();
         let start = self.clock.elapsed();
         let held = http_client::read_capped(streamed, limits::EXCHANGE_REQUEST_BYTES).await;

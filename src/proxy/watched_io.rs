@@ -8,12 +8,14 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::deadline::Deadline;
+use crate::octopus::Progress;
 
 /// The deadlines of one connection.
 #[derive(Debug, Clone, Copy)]
@@ -36,14 +38,44 @@ pub(super) struct Phase {
     running: AtomicUsize,
     /// Beginnings, ends and parts of answers: what has moved.
     steps: AtomicU64,
+    /// Of the request that began last.
+    body: Mutex<CallerBody>,
+}
+
+/// What is still to come of a request.
+#[derive(Debug, Default)]
+enum CallerBody {
+    #[default]
+    Nothing,
+    Unread,
+    Read(Arc<Progress>),
 }
 
 impl Phase {
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, has_body: bool) {
+        *self.body() = if has_body { CallerBody::Unread } else { CallerBody::Nothing };
         if self.running.fetch_add(1, Ordering::AcqRel) == 0 {
             self.turns.fetch_add(1, Ordering::AcqRel);
         }
         self.step();
+    }
+
+    /// The request's body is being read from now on, as far as this tells.
+    pub(super) fn reads(&self, progress: Arc<Progress>) {
+        *self.body() = CallerBody::Read(progress);
+    }
+
+    /// Whether nothing more is to come of the request.
+    fn is_read(&self) -> bool {
+        match &*self.body() {
+            CallerBody::Nothing => true,
+            CallerBody::Unread => false,
+            CallerBody::Read(progress) => progress.is_complete(),
+        }
+    }
+
+    fn body(&self) -> MutexGuard<'_, CallerBody> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn end(&self) {
@@ -70,11 +102,18 @@ const fn is_odd(turns: u64) -> bool {
     turns % 2 == 1
 }
 
+/// Ready with how much there is to be read, 1 at most, and 0 if this is the end; takes nothing.
+pub(super) type PollPeek<T> = fn(&T, &mut Context<'_>) -> Poll<io::Result<usize>>;
+
 /// The connection. Reading or writing fails when a deadline has passed, which closes it.
 #[derive(Debug)]
 pub(super) struct WatchedIo<T> {
     io: T,
-    phase: std::sync::Arc<Phase>,
+    /// Looks for a caller who went away, where hyper does not.
+    poll_peek: Option<PollPeek<T>>,
+    /// Looking is of no use: a read waits for what comes next, or has not taken what came.
+    is_next_known: bool,
+    phase: Arc<Phase>,
     deadlines: Deadlines,
     expecting: Expecting,
     /// Of the phase, when it was last looked at.
@@ -96,9 +135,11 @@ enum Expecting {
 }
 
 impl<T> WatchedIo<T> {
-    pub(super) fn new(io: T, phase: std::sync::Arc<Phase>, deadlines: Deadlines) -> Self {
+    pub(super) fn new(io: T, phase: Arc<Phase>, deadlines: Deadlines) -> Self {
         Self {
             io,
+            poll_peek: None,
+            is_next_known: false,
             phase,
             read_deadline: Deadline::after(deadlines.head),
             write_deadline: Deadline::after(deadlines.write),
@@ -107,6 +148,11 @@ impl<T> WatchedIo<T> {
             turns: 0,
             is_write_blocked: false,
         }
+    }
+
+    /// The same, which fails when the caller goes away while a request is being served.
+    pub(super) fn with_peek(self, poll_peek: Option<PollPeek<T>>) -> Self {
+        Self { poll_peek, ..self }
     }
 
     fn note_phase(&mut self) {
@@ -131,6 +177,22 @@ impl<T> WatchedIo<T> {
             let _ = self.read_deadline.poll_passed(context);
         }
     }
+
+    /// Fails if the caller went away before the answer. hyper would read on while a request is being
+    /// served, only to learn this, and keep a buffer for it; to peek takes none. Behind bytes that
+    /// nobody has read yet nothing can be seen; and who breaks off a body is found by its reader.
+    fn look_for_end(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let Some(poll_peek) = self.poll_peek else { return Ok(()) };
+        if self.expecting != Expecting::Body || self.is_next_known {
+            return Ok(());
+        }
+        let Poll::Ready(peeked) = poll_peek(&self.io, context) else { return Ok(()) };
+        self.is_next_known = matches!(peeked, Ok(1..));
+        if self.is_next_known || !self.phase.is_read() {
+            return Ok(());
+        }
+        Err(peeked.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
@@ -143,6 +205,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
         watched.note_phase();
         let filled = buffer.filled().len();
         let polled = Pin::new(&mut watched.io).poll_read(context, buffer);
+        watched.is_next_known = polled.is_pending();
         if polled.is_ready() {
             if buffer.filled().len() > filled && watched.expecting == Expecting::NextRequest {
                 watched.expecting = Expecting::Head;
@@ -209,6 +272,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
         let polled = Pin::new(&mut watched.io).poll_flush(context);
         if polled.is_ready() {
             watched.look_after_end(context);
+            watched.look_for_end(context)?;
         }
         watched.watch_write(context, polled)
     }
@@ -220,12 +284,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::Instant;
 
     use super::*;
+    use crate::octopus::RequestBody;
 
     const DEADLINES: Deadlines = Deadlines {
         head: Duration::from_secs(10),
@@ -268,7 +331,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn between_requests_the_keep_alive_deadline_counts() {
         let (mut client, mut server, phase) = watched();
-        phase.begin();
+        phase.begin(false);
         client.write_u8(b'x').await.unwrap();
         server.read_u8().await.unwrap();
         tokio::time::advance(Duration::from_secs(3600)).await;
@@ -282,10 +345,36 @@ mod tests {
         let (mut client, mut server, phase) = watched();
         client.write_u8(b'x').await.unwrap();
         server.read_u8().await.unwrap();
-        phase.begin();
+        phase.begin(false);
         phase.end();
 
         assert_eq!(read_fails_after(&mut server).await, 60);
+    }
+
+    #[tokio::test]
+    async fn a_caller_who_left_ends_a_request_that_is_read_whole() {
+        let (_client, server, phase) = watched();
+        let mut server = server.with_peek(Some(|_, _| Poll::Ready(Ok(0))));
+        server.flush().await.expect("between two requests a read tells");
+
+        phase.begin(true);
+        server.flush().await.expect("whoever reads the body finds its end");
+        let body = RequestBody::held(bytes::Bytes::new());
+        phase.reads(body.progress());
+
+        let error = server.flush().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_nobody_has_read_are_looked_at_once() {
+        let (_client, server, phase) = watched();
+        let mut server = server.with_peek(Some(|_, _| Poll::Ready(Ok(1))));
+        phase.begin(false);
+        server.flush().await.unwrap();
+
+        server.poll_peek = Some(|_, _| panic!("looked at again"));
+        server.flush().await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::net::UnixStream;
 
 use crate::world::{Settings, World};
@@ -56,6 +57,21 @@ async fn requests_come_in_over_a_unix_socket_too() {
     let peer = line["peer"].as_str().unwrap();
     assert!(peer.starts_with("unix uid="), "{peer}");
     assert!(peer.ends_with(&format!("pid={}", std::process::id())), "{peer}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_takes_the_request_along_here_too() {
+    let (world, path) = World::with_socket("gone").await;
+    let job = world.job();
+    let gate = world.octopus.hold_requests("/api/users/me");
+    let caller = tokio::spawn(async move { get(&path, &job).await });
+    gate.wait_for(1).await;
+
+    caller.abort();
+
+    let line = world.audited(1).await;
+    assert_eq!((&line["status"], &line["aborted"]), (&json!(499), &json!(true)));
     world.close().await;
 }
 

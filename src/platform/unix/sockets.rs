@@ -2,11 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
+use std::task::{Context, Poll, ready};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use tokio::io::Interest;
 use tokio::net::UnixListener;
 
 pub(crate) use std::os::unix::net::UnixStream as StdUnixStream;
@@ -70,6 +73,19 @@ impl AcceptingUnix {
             },
         );
         Ok((stream, text))
+    }
+}
+
+/// Ready with how much there is to be read, 1 at most, and 0 if this is the end; takes nothing.
+pub(crate) fn poll_peek(stream: &UnixStream, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let socket = SockRef::from(stream);
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        let peek = || socket.peek(&mut [MaybeUninit::uninit()]);
+        match stream.try_io(Interest::READABLE, peek) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            peeked => return Poll::Ready(peeked),
+        }
     }
 }
 
