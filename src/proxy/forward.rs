@@ -126,13 +126,10 @@ impl Proxy {
             Some(admission) => Some(self.first_credential(admission, patience, journey).await?),
             None => None,
         };
-        let bodiless = Instant::now();
         let (mut attempt, held) = match judged {
             Some(judged) => (RequestBody::held(judged.clone()), Some(judged)),
-            None => self.first_body(body, journey).await?,
+            None => self.first_body(body, &mut patience, journey).await?,
         };
-        // Only waits for Octopus's limits cost patience.
-        patience += bodiless.elapsed();
         let turns = Turns::of(self, admission.as_ref(), patience);
         let mut is_repetition = false;
         loop {
@@ -185,6 +182,7 @@ impl Proxy {
     async fn first_body(
         &self,
         body: &mut Option<Incoming>,
+        patience: &mut Instant,
         journey: &mut Journey,
     ) -> Result<(RequestBody, Option<Bytes>), Refusal> {
         let incoming = body.take().filter(|incoming| !incoming.is_end_stream());
@@ -201,9 +199,11 @@ impl Proxy {
             return Ok((streamed, None));
         }
         let progress = streamed.progress();
-        let start = self.clock.elapsed();
+        let (start, begun) = (self.clock.elapsed(), Instant::now());
         let held = Box::pin(http_client::read_capped(streamed, limits::REPLAY_BODY_BYTES)).await;
         journey.held(self.clock.elapsed().saturating_sub(start));
+        // Only waits for Octopus's limits cost patience.
+        *patience += begun.elapsed();
         let held = held.map_err(|error| body_refusal(&progress, &error))?;
         Ok((RequestBody::held(held.clone()), Some(held)))
     }

@@ -130,6 +130,8 @@ enum Expecting {
     Head,
     /// A head that may be long in coming.
     NextRequest,
+    /// What is missing of a head, if anything is: then its deadline is set.
+    RestOfHead,
     /// A body, whose own deadlines count.
     Body,
 }
@@ -208,10 +210,13 @@ impl<T: AsyncRead + Unpin> AsyncRead for WatchedIo<T> {
         watched.is_next_known = polled.is_pending();
         if polled.is_ready() {
             if buffer.filled().len() > filled && watched.expecting == Expecting::NextRequest {
-                watched.expecting = Expecting::Head;
-                watched.read_deadline.set(watched.deadlines.head);
+                watched.expecting = Expecting::RestOfHead;
             }
             return polled;
+        }
+        if watched.expecting == Expecting::RestOfHead {
+            watched.expecting = Expecting::Head;
+            watched.read_deadline.set(watched.deadlines.head);
         }
         if watched.expecting != Expecting::Body
             && watched.read_deadline.poll_passed(context).is_ready()

@@ -135,6 +135,11 @@ impl AuditLog {
         Arc::clone(&self.decisions)
     }
 
+    /// Whether there is room for the lines of further requests.
+    pub fn has_room(&self) -> bool {
+        self.sink.has_room()
+    }
+
     /// Returns when there is room for the lines of further requests.
     pub async fn room(&self) {
         self.sink.room().await;

@@ -67,12 +67,16 @@ impl LogQueue {
         }
     }
 
+    /// Whether there is room for the lines of further requests.
+    pub(super) fn has_room(&self) -> bool {
+        self.lines.load(Ordering::Relaxed) < limits::LOG_LINES_SLOW
+    }
+
     /// Returns when there is room for the lines of further requests.
     pub(super) async fn room(&self) {
-        let has_room = || self.lines.load(Ordering::Relaxed) < limits::LOG_LINES_SLOW;
-        while !has_room() {
+        while !self.has_room() {
             let written = self.room.notified();
-            if has_room() {
+            if self.has_room() {
                 return;
             }
             written.await;

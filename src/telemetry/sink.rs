@@ -56,6 +56,14 @@ impl Sink {
         }
     }
 
+    /// Whether there is room for the lines of further requests.
+    pub fn has_room(&self) -> bool {
+        match &*self.0 {
+            Target::Stderr(queue) => queue.has_room(),
+            Target::Memory(_) => true,
+        }
+    }
+
     /// Returns when there is room for the lines of further requests.
     pub async fn room(&self) {
         if let Target::Stderr(queue) = &*self.0 {
