@@ -15,10 +15,35 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// with it.
     fn elapsed(&self) -> Duration;
 
+    /// Both, for what is judged by both, or is judged several times at once.
+    fn reading(&self) -> Reading {
+        Reading { wall: self.now(), elapsed: self.elapsed() }
+    }
+
     /// The wall clock in seconds since 1970, as RFC 7519's `NumericDate` counts them.
     fn unix_seconds(&self) -> f64 {
-        self.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+        unix_seconds(self.now())
     }
+}
+
+/// What both clocks show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// The wall clock.
+    pub wall: SystemTime,
+    /// The monotonic clock.
+    pub elapsed: Duration,
+}
+
+impl Reading {
+    /// The wall clock in seconds since 1970, as RFC 7519's `NumericDate` counts them.
+    pub fn unix_seconds(&self) -> f64 {
+        unix_seconds(self.wall)
+    }
+}
+
+fn unix_seconds(wall: SystemTime) -> f64 {
+    wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// The machine's clocks.

@@ -20,6 +20,8 @@ pub mod bounded_file;
 
 pub mod clock;
 
+pub mod bounded_map;
+
 pub mod hex;
 
 pub mod secret;

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use moka::sync::Cache;
-
 use super::Admission;
 use super::admission::AccessKey;
-use crate::clock::Clock;
+use crate::bounded_map::{BoundedMap, Entry};
+use crate::clock::{Clock, Reading};
 use crate::identity::IdToken;
 use crate::limits;
 use crate::octopus::{AccessToken, ExchangeError, ServiceAccount, TokenExchange};
@@ -75,13 +74,18 @@ struct Failure {
     streak: u32,
 }
 
+/// When even a fresh token was answered with 401, on the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+struct Rejection(Duration);
+
+type Remembered<V> = Arc<BoundedMap<Arc<AccessKey>, V>>;
+
 #[derive(Debug)]
 struct Core {
     exchange: Arc<dyn TokenExchange>,
-    tokens: Cache<Arc<AccessKey>, Cached>,
-    failures: Cache<Arc<AccessKey>, Failure>,
-    /// When even a fresh token was answered with 401, on the monotonic clock.
-    rejections: Cache<Arc<AccessKey>, Duration>,
+    tokens: Remembered<Cached>,
+    failures: Remembered<Failure>,
+    rejections: Remembered<Rejection>,
     serial: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
@@ -116,9 +120,9 @@ impl AccessTokens {
     ) -> Self {
         let core = Core {
             exchange,
-            tokens: cache(remembered, limits::ACCESS_TOKEN_LIFE_MAX),
-            failures: cache(remembered, limits::RETRY_AFTER_MAX * 2),
-            rejections: cache(remembered, limits::REJECTION_COOLDOWN * 2),
+            tokens: none(remembered, &clock),
+            failures: none(remembered, &clock),
+            rejections: none(remembered, &clock),
             serial: Arc::default(),
             clock,
             metrics,
@@ -165,8 +169,9 @@ impl AccessTokens {
 
     /// The token that is cached, if nothing is to be done about it.
     pub(super) fn at_hand(&self, admission: &Admission) -> Option<Obtained> {
-        let cached = self.core.usable(admission.key())?;
-        let is_fresh = !cached.token.wants_renewal(&*self.core.clock);
+        let now = self.core.clock.reading();
+        let cached = self.core.usable(admission.key(), now)?;
+        let is_fresh = !cached.token.wants_renewal_at(now);
         is_fresh.then_some(Obtained { cached, result: AccessTokenResult::Hit })
     }
 
@@ -175,13 +180,13 @@ impl AccessTokens {
         &self,
         admission: &Admission,
     ) -> Result<Obtained, ExchangeFailure> {
-        let key = admission.key();
-        if let Some(cached) = self.core.usable(key) {
+        let (key, now) = (admission.key(), self.core.clock.reading());
+        if let Some(cached) = self.core.usable(key, now) {
             let can_renew = || {
                 self.core.remembered_failure(key).is_none()
                     && admission.is_exchangeable(&*self.core.clock)
             };
-            let result = if cached.token.wants_renewal(&*self.core.clock) && can_renew() {
+            let result = if cached.token.wants_renewal_at(now) && can_renew() {
                 match self.flights.launch(key, || self.core.clone().fetch(admission)) {
                     Seat::Pilot => AccessTokenResult::Renewed,
                     Seat::Passenger => AccessTokenResult::Hit,
@@ -212,8 +217,9 @@ impl AccessTokens {
 
     /// How long the access token for an admission lives, if one is at hand and usable.
     pub(super) fn remaining(&self, admission: &Admission) -> Option<Duration> {
-        let cached = self.core.usable(admission.key())?;
-        Some(cached.token.remaining(&*self.core.clock))
+        let now = self.core.clock.reading();
+        let cached = self.core.usable(admission.key(), now)?;
+        Some(cached.token.remaining_at(now))
     }
 
     /// Octopus answered 401 to this token: it is forgotten, unless a successor is already there.
@@ -225,11 +231,11 @@ impl AccessTokens {
         let key = admission.key();
         let last = core.rejections.get(key);
         let now = core.clock.elapsed();
-        if last.is_some_and(|last| now.saturating_sub(last) < limits::REJECTION_COOLDOWN) {
+        if last.is_some_and(|last| last.counts_at(now)) {
             return false;
         }
         if core.tokens.get(key).is_some_and(|cached| cached.serial == obtained.cached.serial) {
-            core.tokens.invalidate(key);
+            core.tokens.remove(key);
         }
         true
     }
@@ -237,24 +243,25 @@ impl AccessTokens {
     /// Octopus answered 401 even to a token that was fetched for the occasion.
     pub fn reject_fresh(&self, admission: &Admission) {
         self.core.metrics.access_token_rejected(&admission.service_account().name);
-        self.core.rejections.insert(Arc::clone(admission.key()), self.core.clock.elapsed());
+        let rejection = Rejection(self.core.clock.elapsed());
+        self.core.rejections.insert(Arc::clone(admission.key()), rejection);
     }
 
     /// Those at hand that are usable: the newest, and no more than `most`.
     pub fn newest(&self, most: usize) -> Vec<Holding> {
-        let clock = &*self.core.clock;
-        let held = self.core.tokens.iter().filter(|(_, cached)| cached.token.is_usable(clock));
-        let mut held: Vec<_> = held.collect();
+        let now = self.core.clock.reading();
+        let mut held = self.core.tokens.entries();
+        held.retain(|(_, cached)| cached.token.is_usable_at(now));
         held.sort_unstable_by_key(|(_, cached)| Reverse(cached.serial));
         held.truncate(most);
-        let holding = |(key, cached): (Arc<Arc<AccessKey>>, Cached)| {
+        let holding = |(key, cached): (Arc<AccessKey>, Cached)| {
             let (service_account, identity) = key.parts();
             Holding {
                 service_account: service_account.to_owned(),
                 issuer: identity.issuer.to_owned(),
                 subject: identity.subject.to_owned(),
                 audience: identity.audience.to_owned(),
-                remaining: cached.token.remaining(clock),
+                remaining: cached.token.remaining_at(now),
             }
         };
         held.into_iter().map(holding).collect()
@@ -262,14 +269,13 @@ impl AccessTokens {
 
     /// How many are remembered. Sweeps out what has ended.
     pub fn remembered(&self) -> u64 {
-        self.core.tokens.run_pending_tasks();
-        self.core.tokens.entry_count()
+        self.core.tokens.count()
     }
 }
 
 impl Core {
-    fn usable(&self, key: &Arc<AccessKey>) -> Option<Cached> {
-        self.tokens.get(key).filter(|cached| cached.token.is_usable(&*self.clock))
+    fn usable(&self, key: &Arc<AccessKey>, now: Reading) -> Option<Cached> {
+        self.tokens.get(key).filter(|cached| cached.token.is_usable_at(now))
     }
 
     fn remembered_failure(&self, key: &Arc<AccessKey>) -> Option<Failure> {
@@ -291,8 +297,9 @@ impl Core {
         let id_token = admission.id_token().cloned();
         async move {
             // A flight may have landed between the caller's look and this one.
-            if let Some(cached) = self.usable(&key)
-                && !cached.token.wants_renewal(&*self.clock)
+            let now = self.clock.reading();
+            if let Some(cached) = self.usable(&key, now)
+                && !cached.token.wants_renewal_at(now)
             {
                 return Ok(cached);
             }
@@ -316,7 +323,7 @@ impl Core {
             Ok(token) => {
                 let serial = self.serial.fetch_add(1, Ordering::Relaxed);
                 let cached = Cached { token, serial };
-                self.failures.invalidate(&key);
+                self.failures.remove(&key);
                 self.tokens.insert(key, cached.clone());
                 Ok(cached)
             }
@@ -331,26 +338,44 @@ impl Core {
     }
 }
 
-/// Freshness is judged by our clock; the cache's own only sweeps out what has long ended.
-fn cache<V: Clone + Send + Sync + 'static>(
-    entries: u64,
-    life: Duration,
-) -> Cache<Arc<AccessKey>, V> {
-    Cache::builder().max_capacity(entries).time_to_live(life).build()
+fn none<V: Entry>(most: u64, clock: &Arc<dyn Clock>) -> Remembered<V> {
+    Arc::new(BoundedMap::new(most, Arc::clone(clock)))
 }
 
-/// The old cache if it has the size of the new one; else the new one, filled from the old.
-fn kept<V: Clone + Send + Sync + 'static>(
-    old: &Cache<Arc<AccessKey>, V>,
-    new: &Cache<Arc<AccessKey>, V>,
-) -> Cache<Arc<AccessKey>, V> {
-    if old.policy().max_capacity() == new.policy().max_capacity() {
-        return old.clone();
+/// The old ones if as many are remembered as before; else the new ones, filled from the old.
+fn kept<V: Entry>(old: &Remembered<V>, new: &Remembered<V>) -> Remembered<V> {
+    if old.most() == new.most() {
+        return Arc::clone(old);
     }
-    for (key, value) in old {
-        new.insert(Arc::clone(&key), value);
+    for (key, entry) in old.entries() {
+        new.insert(key, entry);
     }
-    new.clone()
+    Arc::clone(new)
+}
+
+impl Entry for Cached {
+    fn has_ended(&self, now: Reading) -> bool {
+        !self.token.is_usable_at(now)
+    }
+}
+
+impl Entry for Failure {
+    /// Until then it counts in a row with the next.
+    fn has_ended(&self, now: Reading) -> bool {
+        now.elapsed.saturating_sub(self.until) >= limits::RETRY_AFTER_MAX
+    }
+}
+
+impl Entry for Rejection {
+    fn has_ended(&self, now: Reading) -> bool {
+        !self.counts_at(now.elapsed)
+    }
+}
+
+impl Rejection {
+    fn counts_at(self, now: Duration) -> bool {
+        now.saturating_sub(self.0) < limits::REJECTION_COOLDOWN
+    }
 }
 
 impl Failure {

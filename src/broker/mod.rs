@@ -115,7 +115,7 @@ impl Broker {
         let service_accounts = by_name.collect();
         Self {
             verifier,
-            verified_tokens: VerifiedTokens::new(verified_tokens),
+            verified_tokens: VerifiedTokens::new(verified_tokens, Arc::clone(&clock)),
             policy,
             service_accounts,
             access_tokens,

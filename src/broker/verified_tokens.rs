@@ -9,16 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use moka::sync::Cache;
 
 use super::admission::Admitted;
+use crate::bounded_map::{BoundedMap, Entry};
+use crate::clock::{Clock, Reading};
 use crate::identity::{Fingerprint, IdToken, IdTokenError, VerifiedToken};
 use crate::limits;
 
 /// Verified tokens, at most as many as configured.
 #[derive(Debug)]
 pub(super) struct VerifiedTokens {
-    known: Cache<Fingerprint, Arc<KnownToken>>,
+    known: BoundedMap<Fingerprint, Arc<KnownToken>>,
 }
 
 /// A token that was verified, and what it was admitted as.
@@ -83,24 +84,24 @@ impl KnownToken {
         let named = service_account.map(str::to_owned);
         self.admitted.store(Some(Arc::new((named, Arc::clone(admitted)))));
     }
+}
 
-    /// Of how many usual tokens it takes the place.
-    fn weight(&self) -> u32 {
+impl Entry for Arc<KnownToken> {
+    fn has_ended(&self, now: Reading) -> bool {
+        self.token.has_ended_at(now.unix_seconds())
+    }
+
+    /// One for usual tokens.
+    fn weight(&self) -> u64 {
         let kept = self.token.subject().len() + self.token.token_id().map_or(0, str::len);
-        u32::try_from(1 + kept / limits::VERIFIED_TOKEN_BYTES).unwrap_or(u32::MAX)
+        1 + (kept / limits::VERIFIED_TOKEN_BYTES) as u64
     }
 }
 
 impl VerifiedTokens {
     /// None yet; at most `most`.
-    pub(super) fn new(most: u64) -> Self {
-        // Freshness is judged by our clock; idling only sweeps out what nobody asks for.
-        let known = Cache::builder()
-            .max_capacity(most)
-            .weigher(|_, known: &Arc<KnownToken>| known.weight())
-            .time_to_idle(limits::VERIFIED_TOKEN_IDLE_TIME)
-            .build();
-        Self { known }
+    pub(super) fn new(most: u64, clock: Arc<dyn Clock>) -> Self {
+        Self { known: BoundedMap::new(most, clock) }
     }
 
     /// Looks a token up; one that is not known must have the form of an ID token.
@@ -147,12 +148,11 @@ impl VerifiedTokens {
     }
 
     pub(super) fn forget(&self, id_token: &IdToken) {
-        self.known.invalidate(&id_token.fingerprint());
+        self.known.remove(&id_token.fingerprint());
     }
 
     /// How many there are. Sweeps out what has ended.
     pub(super) fn count(&self) -> u64 {
-        self.known.run_pending_tasks();
-        self.known.entry_count()
+        self.known.count()
     }
 }

@@ -153,7 +153,7 @@ impl Way {
     async fn exchanged(&mut self, parts: &Parts, own: &OwnToken) -> Result<AccessToken, Exit> {
         match parts.exchange.exchange(&parts.account, own.id_token()).await {
             Ok(token) => {
-                let seconds = token.remaining(&*parts.clock).as_secs();
+                let seconds = token.remaining_at(parts.clock.reading()).as_secs();
                 self.good("exchange", format!("an access token for {seconds} s"));
                 Ok(token)
             }

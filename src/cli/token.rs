@@ -66,7 +66,7 @@ impl TokenFlags {
     }
 
     fn print(&self, parts: &Parts, token: &AccessToken, environment: Environment<'_>) -> Exit {
-        let seconds = token.remaining(&*parts.clock).as_secs();
+        let seconds = token.remaining_at(parts.clock.reading()).as_secs();
         let text = token.expose();
         let url = parts.upstream.base().as_str().trim_end_matches('/');
         match self.format {

@@ -10,7 +10,7 @@ use crate::limits::CLOCK_LEEWAY;
 pub(super) fn check(claims: &Registered, issuer: &Issuer, now: f64) -> Result<(), VerifyError> {
     let leeway = CLOCK_LEEWAY.as_secs_f64();
     // RFC 7519 4.1.4: the current time must be *before* `exp`.
-    if now >= claims.expires + leeway {
+    if !is_before_end(claims, now) {
         return Err(VerifyError::Expired { seconds: whole(now - claims.expires) });
     }
     for (claim, time) in [("nbf", claims.not_before), ("iat", claims.issued_at)] {
@@ -36,6 +36,11 @@ pub(super) fn check(claims: &Registered, issuer: &Issuer, now: f64) -> Result<()
         return Err(VerifyError::TooOld);
     }
     Ok(())
+}
+
+/// Whether `exp` is still to come, with the leeway.
+pub(super) fn is_before_end(claims: &Registered, now: f64) -> bool {
+    now < claims.expires + CLOCK_LEEWAY.as_secs_f64()
 }
 
 #[expect(

@@ -59,6 +59,11 @@ impl VerifiedToken {
         Some(SingleUse { issuer: &self.issuer.url, token_id, expires: self.claims.expires })
     }
 
+    /// True once `exp` is past for good, with the leeway: it will not be believed again.
+    pub fn has_ended_at(&self, unix_seconds: f64) -> bool {
+        !times::is_before_end(&self.claims, unix_seconds)
+    }
+
     /// False once `exp` is past, without any leeway: Octopus need not forgive what we do.
     pub fn is_live_at(&self, unix_seconds: f64) -> bool {
         unix_seconds < self.claims.expires

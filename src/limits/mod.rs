@@ -10,9 +10,6 @@ pub use movable::Limits;
 /// Clock differences between a CI platform, Octopus and us that are forgiven (security: T13).
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
 
-/// A verified token that nobody presents is forgotten after this; verifying it again costs 20 µs.
-pub const VERIFIED_TOKEN_IDLE_TIME: Duration = Duration::from_secs(10 * 60);
-
 /// One of which more is kept takes the place of several where verified tokens are remembered, so that
 /// their number bounds their memory as well. Of usual ones 100-200 bytes are kept.
 pub const VERIFIED_TOKEN_BYTES: usize = 2 << 10;
@@ -99,6 +96,10 @@ pub const USED_TOKEN_MARGIN: Duration = Duration::from_secs(5);
 /// It is looked at most this often which used tokens can be forgotten: a look at 100,000 takes a
 /// millisecond.
 pub const USED_TOKENS_LOOK: Duration = Duration::from_secs(1);
+
+/// What has ended is forgotten at most this often where much is remembered, with something new that
+/// comes: it is only memory, and a look at 100,000 takes milliseconds.
+pub const SWEEP_TIME: Duration = Duration::from_secs(60);
 
 /// Life of a stand-in for a service account with an API key: that of Octopus's access tokens.
 pub const API_KEY_COVER: Duration = Duration::from_secs(60 * 60);

@@ -1,11 +1,11 @@
 //! An access token of Octopus's, and how long it may be used.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::HeaderValue;
 
-use crate::clock::Clock;
+use crate::clock::Reading;
 use crate::limits;
 use crate::secret::Secret;
 
@@ -16,28 +16,21 @@ use crate::secret::Secret;
 #[derive(Clone)]
 pub struct AccessToken {
     authorization: HeaderValue,
-    obtained: Duration,
-    obtained_at: SystemTime,
+    asked: Reading,
     life: Duration,
     /// 0 to 1: spreads renewals.
     spread: f64,
 }
 
 impl AccessToken {
-    /// A token that was asked for when `clock` showed `asked`, and lives `life` from then on.
+    /// A token that was asked for then, and lives `life` from then on.
     /// `None` if the text can't be a header value.
-    pub fn new(text: &Secret, asked: (Duration, SystemTime), life: Duration) -> Option<Self> {
+    pub fn new(text: &Secret, asked: Reading, life: Duration) -> Option<Self> {
         let bearer = Secret::new(format!("Bearer {}", text.expose()));
         let mut authorization = HeaderValue::from_str(bearer.expose()).ok()?;
         authorization.set_sensitive(true);
         let spread = text.expose().bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31) ^ byte);
-        Some(Self {
-            authorization,
-            obtained: asked.0,
-            obtained_at: asked.1,
-            life,
-            spread: f64::from(spread) / 256.0,
-        })
+        Some(Self { authorization, asked, life, spread: f64::from(spread) / 256.0 })
     }
 
     /// The value of `Authorization`.
@@ -51,34 +44,34 @@ impl AccessToken {
         value.strip_prefix("Bearer ").unwrap_or(value)
     }
 
-    /// How long it lives from now on.
-    pub fn remaining(&self, clock: &dyn Clock) -> Duration {
-        self.life.saturating_sub(self.age(clock))
+    /// How long it lives from then on.
+    pub fn remaining_at(&self, now: Reading) -> Duration {
+        self.life.saturating_sub(self.age_at(now))
     }
 
-    /// How long it may be used from now on: until 5 s before it expires, or a quarter of its life
+    /// How long it may be used from then on: until 5 s before it expires, or a quarter of its life
     /// if that is less.
-    pub fn usable_for(&self, clock: &dyn Clock) -> Duration {
+    pub fn usable_for_at(&self, now: Reading) -> Duration {
         let reserve = limits::UNUSABLE_BEFORE_EXPIRY.min(self.life / 4);
-        self.remaining(clock).saturating_sub(reserve)
+        self.remaining_at(now).saturating_sub(reserve)
     }
 
     /// False once it may not be used any more.
-    pub fn is_usable(&self, clock: &dyn Clock) -> bool {
-        !self.usable_for(clock).is_zero()
+    pub fn is_usable_at(&self, now: Reading) -> bool {
+        !self.usable_for_at(now).is_zero()
     }
 
     /// True from 120 s before the token expires, or half its life if that is less; somewhat later,
     /// by chance, so that the tokens of many jobs are not all renewed in the same second.
-    pub fn wants_renewal(&self, clock: &dyn Clock) -> bool {
+    pub fn wants_renewal_at(&self, now: Reading) -> bool {
         let window = limits::RENEW_BEFORE_EXPIRY.min(self.life / 2);
         let delay = window.mul_f64(self.spread / 4.0);
-        self.age(clock) >= self.life.saturating_sub(window) + delay
+        self.age_at(now) >= self.life.saturating_sub(window) + delay
     }
 
-    fn age(&self, clock: &dyn Clock) -> Duration {
-        let on_the_wall = clock.now().duration_since(self.obtained_at).unwrap_or_default();
-        clock.elapsed().saturating_sub(self.obtained).max(on_the_wall)
+    fn age_at(&self, now: Reading) -> Duration {
+        let on_the_wall = now.wall.duration_since(self.asked.wall).unwrap_or_default();
+        now.elapsed.saturating_sub(self.asked.elapsed).max(on_the_wall)
     }
 }
 
@@ -91,11 +84,11 @@ impl fmt::Debug for AccessToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::ManualClock;
+    use crate::clock::{Clock, ManualClock};
 
     fn token(clock: &ManualClock, seconds: u64) -> AccessToken {
-        let asked = (clock.elapsed(), clock.now());
-        AccessToken::new(&Secret::new("canary"), asked, Duration::from_secs(seconds)).unwrap()
+        let life = Duration::from_secs(seconds);
+        AccessToken::new(&Secret::new("canary"), clock.reading(), life).unwrap()
     }
 
     /// The ages, in seconds, at which renewal is first wanted and use last possible.
@@ -104,10 +97,10 @@ mod tests {
         let token = token(&clock, life);
         let mut ages = (u64::MAX, 0);
         for age in 0..=life {
-            if token.wants_renewal(&clock) {
+            if token.wants_renewal_at(clock.reading()) {
                 ages.0 = ages.0.min(age);
             }
-            if token.is_usable(&clock) {
+            if token.is_usable_at(clock.reading()) {
                 ages.1 = age;
             }
             clock.advance(Duration::from_secs(1));
@@ -128,7 +121,7 @@ mod tests {
     fn a_token_without_life_is_never_usable_again() {
         let clock = ManualClock::at(0);
 
-        assert!(!token(&clock, 0).is_usable(&clock));
+        assert!(!token(&clock, 0).is_usable_at(clock.reading()));
     }
 
     #[test]
@@ -138,7 +131,7 @@ mod tests {
 
         clock.set_wall(1_795_003_600);
 
-        assert!(!token.is_usable(&clock));
+        assert!(!token.is_usable_at(clock.reading()));
     }
 
     #[test]

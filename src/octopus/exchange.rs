@@ -17,7 +17,7 @@ use super::answer;
 use super::endpoint::Endpoint;
 use super::service_account::ServiceAccount;
 use super::upstream::Upstream;
-use crate::clock::Clock;
+use crate::clock::{Clock, Reading};
 use crate::http_client::{Bounds, HttpClient, HttpError, Reach, USER_AGENT};
 use crate::identity::IdToken;
 use crate::limits;
@@ -221,7 +221,7 @@ impl OctopusExchange {
         account: &ServiceAccount,
         id_token: &IdToken,
     ) -> Result<AccessToken, ExchangeError> {
-        let asked = (self.clock.elapsed(), self.clock.now());
+        let asked = self.clock.reading();
         let request = request(url, account, id_token)?;
         let bounds = Bounds { timeout: self.timeout, bytes: limits::EXCHANGE_ANSWER_BYTES };
         let answer = self.client.send(request, bounds).await.map_err(ExchangeError::unreachable)?;
@@ -253,7 +253,7 @@ impl TokenExchange for OctopusExchange {
 pub fn read_exchange_answer(
     answer: &Response<Bytes>,
     id_token: &IdToken,
-    asked: (Duration, SystemTime),
+    asked: Reading,
     now: SystemTime,
 ) -> Result<AccessToken, ExchangeError> {
     let issued = answer::judge(answer, id_token, now)?;

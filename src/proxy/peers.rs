@@ -10,9 +10,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use moka::sync::Cache;
-
-use crate::clock::Clock;
+use crate::bounded_map::{BoundedMap, Entry};
+use crate::clock::{Clock, Reading};
 use crate::limits::{self, Limits};
 
 /// Whose connections and failures are counted together.
@@ -23,7 +22,7 @@ pub(super) struct Peer(IpAddr);
 #[derive(Debug)]
 pub(super) struct Peers {
     open: Arc<Mutex<HashMap<Peer, usize>>>,
-    failures: Cache<Peer, Arc<Mutex<Patience>>>,
+    failures: BoundedMap<Peer, Arc<Mutex<Patience>>>,
     connections: usize,
     /// Failures that are forgiven: so many a second, and so many at once.
     per_second: f64,
@@ -46,6 +45,13 @@ struct Patience {
     since: Duration,
 }
 
+impl Entry for Arc<Mutex<Patience>> {
+    fn has_ended(&self, now: Reading) -> bool {
+        let patience = self.lock().unwrap_or_else(PoisonError::into_inner);
+        now.elapsed.saturating_sub(patience.since) >= limits::FAILING_PEER_REMEMBERED
+    }
+}
+
 impl Peer {
     pub(super) fn new(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
@@ -62,10 +68,7 @@ impl Peers {
     pub(super) fn new(limits: &Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             open: Arc::default(),
-            failures: Cache::builder()
-                .max_capacity(limits::FAILING_PEERS)
-                .time_to_idle(limits::FAILING_PEER_REMEMBERED)
-                .build(),
+            failures: BoundedMap::new(limits::FAILING_PEERS, Arc::clone(&clock)),
             connections: limits.peer_connections,
             per_second: f64::from(limits.failed_authentications),
             burst: f64::from(limits.failed_authentications_burst),
@@ -101,7 +104,7 @@ impl Peers {
             let patience = Patience { left: self.burst, since: self.clock.elapsed() };
             Arc::new(Mutex::new(patience))
         };
-        let patience = self.failures.get_with(peer, fresh);
+        let patience = self.failures.get_or_insert_with(peer, fresh);
         let mut patience = patience.lock().unwrap_or_else(PoisonError::into_inner);
         self.refill(&mut patience);
         if patience.left < 1.0 {
@@ -199,8 +202,7 @@ mod tests {
         for number in 0..100_000_u32 {
             peers.failed(Peer::new(IpAddr::V4(number.to_be_bytes().into())));
         }
-        peers.failures.run_pending_tasks();
 
-        assert!(peers.failures.entry_count() <= limits::FAILING_PEERS);
+        assert_eq!(peers.failures.count(), limits::FAILING_PEERS);
     }
 }

@@ -154,7 +154,7 @@ impl Proxy {
         let credential = self.first_credential(&admission, self.patience(), journey).await?;
         let remaining = match &credential {
             Credential::AccessToken(obtained) => {
-                obtained.token().usable_for(&*self.clock)
+                obtained.token().usable_for_at(self.clock.reading())
             }
             Credential::ApiKey(_) => limits::API_KEY_COVER,
         };

@@ -9,6 +9,7 @@ const GROUPS: [&[&str]; 14] = [
         "platform",
         "bounded_file",
         "clock",
+        "bounded_map",
         "secret",
         "hex",
         "tasks",

@@ -47,7 +47,7 @@ impl Octopus {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         match *self.mood.lock().expect("no panic") {
             Mood::Well { life } => {
-                let asked = (self.clock.elapsed(), self.clock.now());
+                let asked = self.clock.reading();
                 let token = AccessToken::new(&Secret::new(text), asked, Duration::from_secs(life));
                 Ok(token.expect("a header value"))
             }

@@ -27,7 +27,7 @@ pub fn judge(input: &[u8]) {
     let clock = ManualClock::at(1_795_000_000);
     let answer = Response::builder().status(status).body(Bytes::copy_from_slice(body));
     let answer = answer.expect("an answer");
-    let asked = (clock.elapsed(), clock.now());
+    let asked = clock.reading();
     match read_exchange_answer(&answer, &id_token, asked, UNIX_EPOCH) {
         Ok(token) => {
             assert_eq!(status, 200);
@@ -41,10 +41,13 @@ pub fn judge(input: &[u8]) {
             assert!((1..=limits::ACCESS_TOKEN_BYTES).contains(&token.expose().len()));
             assert!(token.expose().bytes().all(|byte| byte.is_ascii_graphic()));
             assert!(token.authorization().is_sensitive());
-            assert!(token.remaining(&clock) <= limits::ACCESS_TOKEN_LIFE_MAX, "it never ends");
-            assert!(token.remaining(&clock).subsec_nanos() == 0);
+            assert!(
+                token.remaining_at(clock.reading()) <= limits::ACCESS_TOKEN_LIFE_MAX,
+                "it never ends"
+            );
+            assert!(token.remaining_at(clock.reading()).subsec_nanos() == 0);
             clock.advance(limits::ACCESS_TOKEN_LIFE_MAX);
-            assert_eq!(token.remaining(&clock), Duration::ZERO);
+            assert_eq!(token.remaining_at(clock.reading()), Duration::ZERO);
         }
         Err(error) => {
             let said = format!("{error} {error:?}");
