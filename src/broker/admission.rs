@@ -35,13 +35,13 @@ pub(super) struct Admitted {
 /// Whose access token it is. Never wider: Octopus grants an access token to exactly these.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AccessKey {
-    /// The account's id; its name says nothing about who it is at Octopus.
-    service_account: String,
-    issuer: String,
-    subject: String,
-    audience: String,
     /// Of the others.
     hash: u64,
+    /// The id of the service account, whose name says nothing about who it is at Octopus; issuer,
+    /// subject, audience: one after the other, for there are many keys.
+    text: Box<str>,
+    /// How long the first three are, in bytes.
+    lengths: [usize; 3],
 }
 
 /// Whose request it is.
@@ -195,16 +195,21 @@ impl Caller {
 impl AccessKey {
     fn of(identity: Identity<'_>, service_account: &ServiceAccount) -> Self {
         let Identity { issuer, subject, audience } = identity;
-        let service_account = service_account.id.clone().unwrap_or_default();
-        let hash = RANDOM.hash_one((&service_account, issuer, subject, audience));
-        let [issuer, subject, audience] = [issuer, subject, audience].map(str::to_owned);
-        Self { service_account, issuer, subject, audience, hash }
+        let account = service_account.id.as_deref().unwrap_or_default();
+        Self {
+            hash: RANDOM.hash_one((account, issuer, subject, audience)),
+            text: [account, issuer, subject, audience].concat().into(),
+            lengths: [account, issuer, subject].map(str::len),
+        }
     }
 
     /// The service account's id, and whose token it is.
     pub(super) fn parts(&self) -> (&str, Identity<'_>) {
-        let Self { service_account, issuer, subject, audience, .. } = self;
-        (service_account, Identity { issuer, subject, audience })
+        let [account, issuer, subject] = self.lengths;
+        let (account, rest) = self.text.split_at(account);
+        let (issuer, rest) = rest.split_at(issuer);
+        let (subject, audience) = rest.split_at(subject);
+        (account, Identity { issuer, subject, audience })
     }
 }
 

@@ -251,8 +251,8 @@ impl Verifier {
         if let Some(trusted) = trusted {
             let issuer = Arc::clone(&trusted.issuer);
             inspection.note(Check::Times, times::check(&claims.registered, &issuer, now));
-            let audience = self.audience(&claims, &issuer).map(str::to_owned);
-            inspection.audience = audience.as_ref().ok().cloned();
+            let audience = self.audience(&claims, &issuer);
+            inspection.audience = audience.as_ref().ok().map(ToString::to_string);
             inspection.note(Check::Audience, audience.map(drop));
             inspection.issuer = Some(issuer);
         } else {

@@ -21,7 +21,7 @@ use crate::telemetry::{Code, Metrics, Verification};
 #[derive(Debug)]
 pub struct VerifiedToken {
     issuer: Arc<Issuer>,
-    audience: String,
+    audience: Arc<str>,
     claims: Registered,
     /// The key set that verified it.
     key_generation: u64,
@@ -165,7 +165,7 @@ pub struct Verifier {
     issuers: HashMap<String, Trusted>,
     /// Issuers of JWT-SVIDs, by `spiffe://` and the trust domain.
     trust_domains: HashMap<String, Trusted>,
-    audiences: BTreeSet<String>,
+    audiences: BTreeSet<Arc<str>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -188,7 +188,7 @@ impl Verifier {
         Self {
             issuers: of_id_tokens.into_iter().map(trusted).collect(),
             trust_domains: of_svids.into_iter().map(trusted).collect(),
-            audiences,
+            audiences: audiences.into_iter().map(Arc::from).collect(),
             clock,
             metrics,
         }
@@ -293,7 +293,7 @@ impl Verifier {
         let claims = trusted.claims(reading.payload)?;
         let issuer = Arc::clone(&trusted.issuer);
         times::check(&claims.registered, &issuer, self.clock.unix_seconds())?;
-        let audience = self.audience(&claims, &issuer)?.to_owned();
+        let audience = Arc::clone(self.audience(&claims, &issuer)?);
         let registered = claims.registered.clone();
         Ok((VerifiedToken { issuer, audience, claims: registered, key_generation }, claims))
     }
@@ -324,13 +324,12 @@ impl Verifier {
 
     /// The one audience of ours; a token that names others beside it could be replayed there, and
     /// theirs here, so it is refused unless the issuer is allowed to.
-    pub(super) fn audience<'a>(
+    pub(super) fn audience(
         &self,
-        claims: &'a Claims,
+        claims: &Claims,
         issuer: &Issuer,
-    ) -> Result<&'a str, VerifyError> {
-        let ours = |audience: &&String| self.audiences.contains(*audience);
-        let mut found = claims.audience.iter().filter(ours);
+    ) -> Result<&Arc<str>, VerifyError> {
+        let mut found = claims.audience.iter().filter_map(|it| self.audiences.get(it.as_str()));
         match (found.next(), found.next()) {
             (Some(audience), None) if claims.audience.len() == 1 || issuer.extra_audiences => {
                 Ok(audience)
