@@ -1,13 +1,13 @@
 //! Which key of a set verifies a token, and where a set may come from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use emulator::{Algorithm, IssuerEndpoint, SigningKey, jwt};
 use serde_json::{Value, json};
 
 use crate::forge::{self, admitted, judged, refused};
-use crate::world::{Settings, World};
+use crate::world::{Settings, TemporaryFile, World};
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
 const REFRESH: Duration = Duration::from_secs(15 * 60);
@@ -259,24 +259,26 @@ async fn a_key_set_of_a_file_needs_no_network_and_is_read_again() {
     world.close().await;
 }
 
-/// A file with a key set, in the folder that cargo gives to tests.
-pub(crate) struct KeyFile(PathBuf);
+/// A file with a key set.
+pub(crate) struct KeyFile(TemporaryFile);
 
 impl KeyFile {
     pub(crate) fn new(name: &str, keys: &[&SigningKey]) -> Self {
-        let file = Self(Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jwks.json")));
-        file.write(keys);
-        file
+        Self(TemporaryFile::new(&format!("{name}.jwks.json"), key_set(keys)))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     fn write(&self, keys: &[&SigningKey]) {
-        let keys: Vec<_> = keys.iter().map(|key| key.public_jwk()).collect();
-        std::fs::write(&self.0, json!({ "keys": keys }).to_string()).unwrap();
+        std::fs::write(self.path(), key_set(keys)).unwrap();
     }
+}
+
+fn key_set(keys: &[&SigningKey]) -> String {
+    let keys: Vec<_> = keys.iter().map(|key| key.public_jwk()).collect();
+    json!({ "keys": keys }).to_string()
 }
 
 /// Starts the broker with the default rule for an issuer of this name and key source.
