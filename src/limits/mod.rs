@@ -292,13 +292,14 @@ pub const DECISION_BYTES: usize = 1 << 20;
 /// Of requests with one id, this many are shown: ids come from callers, who may reuse them.
 pub const DECISIONS_SHOWN: usize = 10;
 
-/// Lines of the log that wait to be written, at most; further ones are lost, and counted.
-pub const LOG_LINES: usize = 32_768;
+/// Bytes of the log that wait to be written, at most; further lines are lost, and counted. Some 8,000
+/// lines of requests.
+pub const LOG_BYTES: usize = 8 << 20;
 
-/// From so many waiting lines on, requests wait too: sooner than that one line of theirs is lost.
-pub const LOG_LINES_SLOW: usize = 16_384;
+/// From so many waiting bytes on, requests wait too: sooner than that one line of theirs is lost.
+pub const LOG_BYTES_SLOW: usize = 4 << 20;
 
-/// Bytes of whole lines that are written in one call, about.
+/// Bytes of whole lines that are written in one call, at most, but for a line that is longer.
 pub const LOG_BYTES_AT_ONCE: usize = 32 << 10;
 
 /// So long, at most, lines gather after a write until the next: under load a call for each line

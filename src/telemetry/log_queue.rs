@@ -1,6 +1,8 @@
 //! Lines on their way to stderr: a bounded queue, emptied by a thread of its own.
 //!
-//! Lines are appended to chunks, so that a line costs no allocation and a burst costs few calls.
+//! Lines are appended to chunks, so that a line costs no allocation and a burst costs few calls. They
+//! are bounded by their bytes: a line may be as long as a request's target, and a log that nobody
+//! reads must not take all memory.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,8 +18,8 @@ use crate::limits;
 #[derive(Default)]
 pub(super) struct LogQueue {
     state: Mutex<Waiting>,
-    /// Lines that wait or are being written: what `state` counts, seen without its lock.
-    lines: AtomicUsize,
+    /// Of the lines that wait or are being written; seen without the lock of `state`.
+    bytes: AtomicUsize,
     /// The writer has something to do.
     filled: Condvar,
     /// Lines were written.
@@ -28,7 +30,7 @@ pub(super) struct LogQueue {
 
 #[derive(Default)]
 struct Waiting {
-    /// The oldest at the front. All but the last are full.
+    /// The oldest at the front. All but the last are full: the next line did not fit.
     chunks: VecDeque<Chunk>,
     /// An emptied chunk, to be filled again.
     spare: Option<Chunk>,
@@ -41,10 +43,11 @@ struct Waiting {
 }
 
 /// Whole lines, each with its line feed.
-#[derive(Default)]
 struct Chunk {
     text: String,
-    lines: usize,
+    lines: u64,
+    /// Of these lines.
+    bytes: usize,
     /// Of earlier lines, so many are said to be lost.
     lost: u64,
 }
@@ -53,14 +56,15 @@ impl LogQueue {
     /// Takes a line, if there is room; counts it as lost if not.
     pub(super) fn push(&self, line: &str) {
         let mut state = lock(&self.state);
-        if self.lines.load(Ordering::Relaxed) >= limits::LOG_LINES {
+        if self.bytes.load(Ordering::Relaxed) >= limits::LOG_BYTES {
             state.lost += 1;
             return;
         }
-        self.lines.fetch_add(1, Ordering::Relaxed);
-        let was_empty = state.chunks.is_empty();
-        let is_full = state.append(line);
-        let is_awaited = (was_empty && state.is_idle) || is_full;
+        self.bytes.fetch_add(line.len() + 1, Ordering::Relaxed);
+        let before = state.chunks.len();
+        state.append(line);
+        let begins = state.chunks.len() > before;
+        let is_awaited = begins && (before > 0 || state.is_idle);
         drop(state);
         if is_awaited {
             self.filled.notify_one();
@@ -69,7 +73,7 @@ impl LogQueue {
 
     /// Whether there is room for the lines of further requests.
     pub(super) fn has_room(&self) -> bool {
-        self.lines.load(Ordering::Relaxed) < limits::LOG_LINES_SLOW
+        self.bytes.load(Ordering::Relaxed) < limits::LOG_BYTES_SLOW
     }
 
     /// Returns when there is room for the lines of further requests.
@@ -118,7 +122,7 @@ impl LogQueue {
         let waited = self.filled.wait_while(state, is_empty);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         (state.is_idle, state.is_writing) = (false, true);
-        let mut chunk = state.chunks.pop_front().unwrap_or_default();
+        let mut chunk = state.chunks.pop_front().unwrap_or_else(Chunk::new);
         let lost = std::mem::take(&mut state.lost);
         drop(state);
         if lost > 0 {
@@ -137,14 +141,13 @@ impl LogQueue {
 
     /// The lines of a chunk are written, or lost: there is room for as many others.
     fn put_back(&self, mut chunk: Chunk, is_written: bool) {
-        self.lines.fetch_sub(chunk.lines, Ordering::Relaxed);
-        let lost = if is_written { 0 } else { chunk.lost + chunk.lines as u64 };
-        (chunk.lines, chunk.lost) = (0, 0);
-        chunk.text.clear();
+        self.bytes.fetch_sub(chunk.bytes, Ordering::Relaxed);
+        let lost = if is_written { 0 } else { chunk.lost + chunk.lines };
+        chunk.clear();
         let mut state = lock(&self.state);
         state.is_writing = false;
         state.lost += lost;
-        state.spare = Some(chunk);
+        state.spare = chunk.is_usual().then_some(chunk);
         drop(state);
         self.written.notify_all();
         self.room.notify_waiters();
@@ -152,32 +155,43 @@ impl LogQueue {
 
     /// Lets lines gather for a moment, unless a chunk is full or the end is near.
     fn gather(&self) {
-        let is_too_little = |state: &mut Waiting| {
-            !state.is_ending && !state.chunks.front().is_some_and(Chunk::is_full)
-        };
+        let is_too_little = |state: &mut Waiting| !state.is_ending && state.chunks.len() < 2;
         let state = lock(&self.state);
         drop(self.filled.wait_timeout_while(state, limits::LOG_GATHER_TIME, is_too_little));
     }
 }
 
 impl Chunk {
-    fn is_full(&self) -> bool {
-        self.text.len() >= limits::LOG_BYTES_AT_ONCE
+    fn new() -> Self {
+        Self { text: String::with_capacity(limits::LOG_BYTES_AT_ONCE), lines: 0, bytes: 0, lost: 0 }
+    }
+
+    fn has_room_for(&self, line: &str) -> bool {
+        self.text.is_empty() || self.text.len() + line.len() < limits::LOG_BYTES_AT_ONCE
+    }
+
+    fn clear(&mut self) {
+        (self.lines, self.bytes, self.lost) = (0, 0, 0);
+        self.text.clear();
+    }
+
+    /// False if a longer line has made it grow.
+    fn is_usual(&self) -> bool {
+        self.text.capacity() <= limits::LOG_BYTES_AT_ONCE
     }
 }
 
 impl Waiting {
-    /// True if the line was the last that its chunk takes.
-    fn append(&mut self, line: &str) -> bool {
-        if self.chunks.back().is_none_or(Chunk::is_full) {
-            let fresh = self.spare.take().unwrap_or_default();
+    fn append(&mut self, line: &str) {
+        if !self.chunks.back().is_some_and(|chunk| chunk.has_room_for(line)) {
+            let fresh = self.spare.take().unwrap_or_else(Chunk::new);
             self.chunks.push_back(fresh);
         }
-        let Some(chunk) = self.chunks.back_mut() else { return false };
+        let Some(chunk) = self.chunks.back_mut() else { return };
         chunk.text.push_str(line);
         chunk.text.push('\n');
         chunk.lines += 1;
-        chunk.is_full()
+        chunk.bytes += line.len() + 1;
     }
 }
 
@@ -191,28 +205,37 @@ mod tests {
 
     use super::*;
 
+    /// With its line feed, a hundredth of what makes requests wait.
+    fn long_line() -> String {
+        "x".repeat(limits::LOG_BYTES_SLOW / 100 - 1)
+    }
+
     #[test]
     fn a_long_queue_makes_requests_wait_and_a_full_one_loses_lines_and_says_so() {
-        let queue = LogQueue::default();
-        for _ in 0..limits::LOG_LINES_SLOW {
+        let (queue, line) = (LogQueue::default(), long_line());
+        while queue.has_room() {
             assert_eq!(queue.room().now_or_never(), Some(()));
-            queue.push("x");
+            queue.push(&line);
         }
         assert_eq!(queue.room().now_or_never(), None);
+        let lines = |queue: &LogQueue| lock(&queue.state).chunks.iter().map(|it| it.lines).sum();
+        let waiting: u64 = lines(&queue);
+        assert_eq!(waiting, 101);
 
-        for _ in limits::LOG_LINES_SLOW..limits::LOG_LINES + 3 {
-            queue.push("x");
+        for _ in 0..200 {
+            queue.push(&line);
         }
 
-        let chunk = queue.take();
-        assert!(chunk.text.contains("\"lines\":3"), "{}", chunk.lines);
+        let waiting: u64 = lines(&queue);
+        let said = format!("\"lines\":{}", 301 - waiting);
+        assert!(queue.take().text.contains(&said), "{waiting}");
     }
 
     #[test]
     fn what_is_being_written_takes_room_until_it_is_written() {
-        let queue = LogQueue::default();
-        for _ in 0..limits::LOG_LINES_SLOW {
-            queue.push("x");
+        let (queue, line) = (LogQueue::default(), long_line());
+        while queue.has_room() {
+            queue.push(&line);
         }
 
         let chunk = queue.take();
@@ -220,6 +243,19 @@ mod tests {
         queue.put_back(chunk, true);
 
         assert_eq!(queue.room().now_or_never(), Some(()));
+    }
+
+    #[test]
+    fn waiting_lines_take_little_more_memory_than_they_are_long() {
+        let queue = LogQueue::default();
+        let line = "x".repeat(900);
+        while queue.has_room() {
+            queue.push(&line);
+        }
+
+        let taken: usize =
+            lock(&queue.state).chunks.iter().map(|chunk| chunk.text.capacity()).sum();
+        assert!(taken < limits::LOG_BYTES_SLOW / 10 * 11, "{taken}");
     }
 
     /// A disk that is full.
@@ -256,16 +292,17 @@ mod tests {
     #[test]
     fn lines_leave_in_order_and_in_whole() {
         let queue = LogQueue::default();
-        let lines: Vec<String> = (0..9_999).map(|number| format!("line {number}")).collect();
+        let mut lines: Vec<String> = (0..9_999).map(|number| format!("line {number}")).collect();
+        lines[5_000] = "x".repeat(limits::LOG_BYTES_AT_ONCE * 3);
         for line in &lines {
             queue.push(line);
         }
 
         let mut text = String::new();
-        while queue.lines.load(Ordering::Relaxed) > 0 {
+        while queue.bytes.load(Ordering::Relaxed) > 0 {
             let chunk = queue.take();
             assert!(chunk.text.ends_with('\n'));
-            assert!(chunk.text.len() < limits::LOG_BYTES_AT_ONCE + 16);
+            assert!(chunk.text.len() <= limits::LOG_BYTES_AT_ONCE || chunk.lines == 1);
             text.push_str(&chunk.text);
             queue.put_back(chunk, true);
         }
