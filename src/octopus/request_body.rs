@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
@@ -33,6 +34,8 @@ pub struct Progress {
     is_complete: AtomicBool,
     is_awaiting_caller: AtomicBool,
     fault: AtomicU8,
+    /// Who waits for the body to be complete.
+    watcher: AtomicWaker,
 }
 
 /// Why a streamed body ended early.
@@ -83,6 +86,12 @@ impl Progress {
         self.is_complete.load(Ordering::Acquire)
     }
 
+    /// Ready once the whole body was handed to the connection. One task can wait for it.
+    pub fn poll_complete(&self, context: &Context<'_>) -> Poll<()> {
+        self.watcher.register(context.waker());
+        if self.is_complete() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
     /// True while it is the caller who keeps the connection waiting.
     pub fn is_awaiting_caller(&self) -> bool {
         self.is_awaiting_caller.load(Ordering::Acquire)
@@ -104,6 +113,11 @@ impl Progress {
         };
         self.fault.store(number, Ordering::Release);
         fault
+    }
+
+    fn complete(&self) {
+        self.is_complete.store(true, Ordering::Release);
+        self.watcher.wake();
     }
 
     fn add(&self, data: &Bytes) {
@@ -141,7 +155,7 @@ impl Body for RequestBody {
                     let Ok(data) = frame.into_data() else { continue };
                     progress.add(&data);
                     if incoming.is_end_stream() {
-                        progress.is_complete.store(true, Ordering::Release);
+                        progress.complete();
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
@@ -149,7 +163,7 @@ impl Body for RequestBody {
                     return Poll::Ready(Some(Err(progress.fail(BodyFault::Broken))));
                 }
                 None => {
-                    progress.is_complete.store(true, Ordering::Release);
+                    progress.complete();
                     return Poll::Ready(None);
                 }
             }

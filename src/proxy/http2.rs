@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::debug;
 
-use super::watched_io::Phase;
+use super::phase::Phase;
 use super::{Origin, Proxy, Serving};
 use crate::limits;
 use crate::shutdown::Watcher;

@@ -11,9 +11,9 @@ use hyper::body::Incoming;
 
 use super::answer_body::AnswerBody;
 use super::forward::Answer;
+use super::phase::Phase;
 use super::refusal::Refusal;
 use super::trace::Trace;
-use super::watched_io::Phase;
 use super::who::Who;
 use super::{Origin, Place, Proxy};
 use crate::broker::Admission;

@@ -31,6 +31,7 @@ mod journey;
 mod judged_body;
 mod listener;
 mod peers;
+mod phase;
 mod places;
 mod refusal;
 mod serving;
@@ -74,10 +75,10 @@ use forward::{Answer, Outgoing};
 use intake::Presented;
 use journey::Journey;
 use peers::{Peer, Peers};
+use phase::Phase;
 use refusal::Refusal;
 use token_door::DoorRequest;
 use via::Via;
-use watched_io::Phase;
 
 /// What every request needs: one per configuration that was loaded.
 #[derive(Debug)]

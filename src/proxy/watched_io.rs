@@ -7,15 +7,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::phase::Phase;
 use crate::deadline::Deadline;
-use crate::octopus::Progress;
 
 /// The deadlines of one connection.
 #[derive(Debug, Clone, Copy)]
@@ -26,80 +25,6 @@ pub(super) struct Deadlines {
     pub(super) keep_alive: Duration,
     /// For the client to take what was written.
     pub(super) write: Duration,
-}
-
-/// Whether requests are being served; told by their journeys, read by the connection.
-#[derive(Debug, Default)]
-pub(super) struct Phase {
-    /// Odd while a request is being served, and higher after each: one that is refused begins and
-    /// ends between two reads of the connection.
-    turns: AtomicU64,
-    /// Requests being served: at most one, but in HTTP/2.
-    running: AtomicUsize,
-    /// Beginnings, ends and parts of answers: what has moved.
-    steps: AtomicU64,
-    /// Of the request that began last.
-    body: Mutex<CallerBody>,
-}
-
-/// What is still to come of a request.
-#[derive(Debug, Default)]
-enum CallerBody {
-    #[default]
-    Nothing,
-    Unread,
-    Read(Arc<Progress>),
-}
-
-impl Phase {
-    pub(super) fn begin(&self, has_body: bool) {
-        *self.body() = if has_body { CallerBody::Unread } else { CallerBody::Nothing };
-        if self.running.fetch_add(1, Ordering::AcqRel) == 0 {
-            self.turns.fetch_add(1, Ordering::AcqRel);
-        }
-        self.step();
-    }
-
-    /// The request's body is being read from now on, as far as this tells.
-    pub(super) fn reads(&self, progress: Arc<Progress>) {
-        *self.body() = CallerBody::Read(progress);
-    }
-
-    /// Whether nothing more is to come of the request.
-    fn is_read(&self) -> bool {
-        match &*self.body() {
-            CallerBody::Nothing => true,
-            CallerBody::Unread => false,
-            CallerBody::Read(progress) => progress.is_complete(),
-        }
-    }
-
-    fn body(&self) -> MutexGuard<'_, CallerBody> {
-        self.body.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn end(&self) {
-        if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.turns.fetch_add(1, Ordering::AcqRel);
-        }
-        self.step();
-    }
-
-    pub(super) fn step(&self) {
-        self.steps.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        self.running.load(Ordering::Acquire) == 0
-    }
-
-    pub(super) fn steps(&self) -> u64 {
-        self.steps.load(Ordering::Relaxed)
-    }
-}
-
-const fn is_odd(turns: u64) -> bool {
-    turns % 2 == 1
 }
 
 /// Ready with how much there is to be read, 1 at most, and 0 if this is the end; takes nothing.
@@ -158,11 +83,11 @@ impl<T> WatchedIo<T> {
     }
 
     fn note_phase(&mut self) {
-        let turns = self.phase.turns.load(Ordering::Acquire);
+        let turns = self.phase.turns();
         if std::mem::replace(&mut self.turns, turns) == turns {
             return;
         }
-        if is_odd(turns) {
+        if Phase::is_busy(turns) {
             self.expecting = Expecting::Body;
         } else {
             self.expecting = Expecting::NextRequest;
@@ -170,7 +95,7 @@ impl<T> WatchedIo<T> {
         }
     }
 
-    /// hyper waits for the next request with the read that it tried while the last was being
+    /// hyper may wait for the next request with a read that it tried while the last was being
     /// served, when no deadline was set. Looked at here, the deadline wakes the connection when it
     /// passes, which then reads again, and fails.
     fn look_after_end(&mut self, context: &mut Context<'_>) {
@@ -180,9 +105,10 @@ impl<T> WatchedIo<T> {
         }
     }
 
-    /// Fails if the caller went away before the answer. hyper would read on while a request is being
-    /// served, only to learn this, and keep a buffer for it; to peek takes none. Behind bytes that
-    /// nobody has read yet nothing can be seen; and who breaks off a body is found by its reader.
+    /// Fails if the caller went away while its request is being served. hyper would read on, only to
+    /// learn this, and keep a buffer for it; to peek takes none. Who sends nothing more counts as
+    /// gone, as it does for hyper, whatever came behind the request. Behind bytes that hyper has not
+    /// read nothing can be seen; and while a body is being read, its reader finds the end.
     fn look_for_end(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let Some(poll_peek) = self.poll_peek else { return Ok(()) };
         if self.expecting != Expecting::Body || self.is_next_known {
@@ -190,7 +116,7 @@ impl<T> WatchedIo<T> {
         }
         let Poll::Ready(peeked) = poll_peek(&self.io, context) else { return Ok(()) };
         self.is_next_known = matches!(peeked, Ok(1..));
-        if self.is_next_known || !self.phase.is_read() {
+        if self.is_next_known || self.phase.poll_whole(context).is_pending() {
             return Ok(());
         }
         Err(peeked.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
@@ -289,6 +215,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
     use tokio::time::Instant;
 
@@ -327,6 +254,26 @@ mod tests {
         for _ in 0..9 {
             client.write_u8(b'x').await.unwrap();
             server.read_u8().await.unwrap();
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+
+        assert_eq!(read_fails_after(&mut server).await, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dripping_head_gains_no_time_behind_another_request_either() {
+        let (mut client, mut server, phase) = watched();
+        phase.begin(false);
+        server.flush().await.unwrap();
+        phase.end();
+        server.flush().await.unwrap();
+        tokio::time::advance(Duration::from_secs(50)).await;
+        for _ in 0..9 {
+            client.write_u8(b'x').await.unwrap();
+            server.read_u8().await.unwrap();
+            // hyper looks for more at once.
+            let mut byte = [0];
+            assert!(server.read(&mut byte).now_or_never().is_none());
             tokio::time::advance(Duration::from_secs(1)).await;
         }
 

@@ -253,7 +253,7 @@ async fn a_caller_who_goes_away_takes_the_request_along() {
         (upload, "Content-Length: 5\r\n", "hello".to_owned()),
         (upload, "Content-Length: 100000\r\n", "x".repeat(100_000)),
         (upload, "Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n".to_owned()),
-        // What follows is not seen, and nobody is there for it either.
+        // Nobody is there for what follows either.
         ("GET /api/Spaces-1/tasks", "", "GET /api/Spaces-1/tasks HTTP/1.1\r\n".to_owned()),
     ];
     for (number, (line, headers, body)) in rows.into_iter().enumerate() {
@@ -277,5 +277,28 @@ async fn a_caller_who_goes_away_takes_the_request_along() {
         let in_flight = world.metric("octobroker_requests_in_flight").await;
         assert_eq!(in_flight, Some(0.0));
     }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_caller_who_went_away_before_its_body_was_read_is_noticed_then() {
+    let world = World::start().await;
+    let (exchange, upload) =
+        (world.octopus.hold_exchanges(), world.octopus.hold_requests("/api/Spaces-1/"));
+    let mut wire = world.wire().await;
+    wire.write(format!(
+        "POST /api/Spaces-1/packages/raw HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        world.job()
+    ))
+    .await;
+    drop(wire);
+    exchange.wait_for(1).await;
+
+    exchange.open();
+
+    let line = world.audited(1).await;
+    assert_eq!((&line["status"], &line["aborted"]), (&json!(499), &json!(true)));
+    drop(upload);
     world.close().await;
 }
