@@ -1,6 +1,6 @@
 //! A map with a bound, for what is remembered of many: tokens, failures, peers.
 //!
-//! What has ended is forgotten now and then. When there is no room for something new, what nobody has
+//! What has ended is forgotten once in a while. When there is no room for something new, what nobody has
 //! asked for since the last look goes first (the CLOCK algorithm), so that a flood of what is seen
 //! once does not drive out what is in use. This is storage: whether an entry still holds is for
 //! whoever finds it to judge.
@@ -48,6 +48,7 @@ struct State<K, V> {
 #[derive(Debug)]
 struct Slot<V> {
     entry: V,
+    weight: u64,
     /// Since the hand was here.
     was_found: AtomicBool,
 }
@@ -101,11 +102,14 @@ impl<K: Hash + Eq + Clone, V: Entry> BoundedMap<K, V> {
         state.slots.iter().map(|(key, slot)| (key.clone(), slot.entry.clone())).collect()
     }
 
-    /// How many there are. Forgets those that have ended.
+    /// How many have not ended. Forgets the others, if that was not done for long.
     pub fn count(&self) -> u64 {
-        let mut state = self.write();
-        state.sweep(self.clock.reading());
-        state.slots.len() as u64
+        let now = self.clock.reading();
+        let is_due = self.read().is_due(now.elapsed);
+        if is_due {
+            self.write().sweep(now);
+        }
+        self.read().slots.values().filter(|slot| !slot.entry.has_ended(now)).count() as u64
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State<K, V>> {
@@ -128,7 +132,7 @@ impl<K: Hash + Eq, V: Entry> State<K, V> {
     }
 
     fn insert(&mut self, key: K, entry: V, most: u64, clock: &dyn Clock) {
-        if clock.elapsed().saturating_sub(self.swept) >= limits::SWEEP_TIME {
+        if self.is_due(clock.elapsed()) {
             self.sweep(clock.reading());
         }
         self.remove(&key);
@@ -136,41 +140,51 @@ impl<K: Hash + Eq, V: Entry> State<K, V> {
         if weight > most {
             return;
         }
+        // One that needs the room of several is not to go for itself.
+        let was_found = AtomicBool::new(weight > 1);
         self.weight += weight;
-        self.slots.insert(key, Slot { entry, was_found: AtomicBool::new(false) });
-        while self.weight > most {
-            self.forget_one();
-        }
+        self.slots.insert(key, Slot { entry, weight, was_found });
+        while self.weight > most && self.forget_one() {}
     }
 
     fn remove(&mut self, key: &K) {
         if let Some(slot) = self.slots.swap_remove(key) {
-            self.weight -= slot.entry.weight();
+            self.weight -= slot.weight;
         }
     }
 
-    /// Forgets the next that was not found since the hand was there before. The last, which is new,
-    /// takes its place, and so has its turn when all others have had theirs.
-    fn forget_one(&mut self) {
+    /// Forgets the next that was not found since the hand was there before; false if there is none.
+    /// The last takes its place: where that is new, it has its turn when all others have had theirs.
+    fn forget_one(&mut self) -> bool {
         let last = self.slots.len().saturating_sub(1);
         loop {
             self.hand = if self.hand < last { self.hand } else { 0 };
-            let Some((_, slot)) = self.slots.get_index_mut(self.hand) else { return };
+            let Some((_, slot)) = self.slots.get_index_mut(self.hand) else { return false };
             if !mem::take(slot.was_found.get_mut()) {
                 break;
             }
             self.hand += 1;
         }
         if let Some((_, slot)) = self.slots.swap_remove_index(self.hand) {
-            self.weight -= slot.entry.weight();
+            self.weight -= slot.weight;
         }
         self.hand += 1;
+        true
+    }
+
+    fn is_due(&self, elapsed: Duration) -> bool {
+        elapsed.saturating_sub(self.swept) >= limits::SWEEP_TIME
     }
 
     fn sweep(&mut self, now: Reading) {
         self.swept = now.elapsed;
-        self.slots.retain(|_, slot| !slot.entry.has_ended(now));
-        self.weight = self.slots.values().map(|slot| slot.entry.weight()).sum();
+        let mut weight = 0;
+        self.slots.retain(|_, slot| {
+            let is_kept = !slot.entry.has_ended(now);
+            weight += if is_kept { slot.weight } else { 0 };
+            is_kept
+        });
+        self.weight = weight;
         if self.slots.len() < self.slots.capacity() / 4 {
             self.slots.shrink_to(self.slots.len() * 2);
         }
@@ -249,8 +263,14 @@ mod tests {
         map.insert(21, LASTING);
         assert_eq!(keys(&map), (10..22).collect::<Vec<_>>());
         clock.advance(Duration::from_secs(500));
-        assert_eq!(map.count(), 2);
-        assert_eq!(keys(&map), [20, 21]);
+        assert_eq!((map.count(), keys(&map)), (2, vec![20, 21]));
+        map.insert(22, Note(600, 1));
+        clock.advance(Duration::from_secs(50));
+        assert_eq!(
+            (map.count(), keys(&map)),
+            (2, vec![20, 21, 22]),
+            "counting looks, and is quick"
+        );
     }
 
     #[test]
@@ -266,6 +286,18 @@ mod tests {
         assert_eq!(map.count(), 10, "its room is free again");
         map.insert(20, Note(u64::MAX, 11));
         assert_eq!((map.count(), map.get(&20)), (9, None), "it drives out no one in vain");
+    }
+
+    #[test]
+    fn a_heavy_entry_does_not_go_for_itself() {
+        let (map, _) = map(10);
+        (0..10).for_each(|key| map.insert(key, LASTING));
+        (1..10).for_each(|key| assert!(map.get(&key).is_some()));
+
+        map.insert(10, Note(u64::MAX, 2));
+
+        assert!(map.get(&10).is_some());
+        assert_eq!((map.count(), map.read().weight), (9, 10));
     }
 
     #[test]

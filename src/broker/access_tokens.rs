@@ -328,8 +328,10 @@ impl Core {
                 Ok(cached)
             }
             Err(error) => {
-                let streak = self.failures.get(&key).map_or(0, |failure| failure.streak) + 1;
-                let until = self.clock.elapsed() + error.pause(streak);
+                let now = self.clock.reading();
+                let last = self.failures.get(&key).filter(|failure| !failure.has_ended(now));
+                let streak = last.map_or(0, |failure| failure.streak) + 1;
+                let until = now.elapsed + error.pause(streak);
                 let failure = Failure { error, until, streak };
                 self.failures.insert(key, failure.clone());
                 Err(failure)

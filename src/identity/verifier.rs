@@ -59,7 +59,7 @@ impl VerifiedToken {
         Some(SingleUse { issuer: &self.issuer.url, token_id, expires: self.claims.expires })
     }
 
-    /// True once `exp` is past for good, with the leeway: it will not be believed again.
+    /// True once `exp` is past, with the leeway: from then on it is not believed.
     pub fn has_ended_at(&self, unix_seconds: f64) -> bool {
         !times::is_before_end(&self.claims, unix_seconds)
     }

@@ -97,8 +97,8 @@ pub const USED_TOKEN_MARGIN: Duration = Duration::from_secs(5);
 /// millisecond.
 pub const USED_TOKENS_LOOK: Duration = Duration::from_secs(1);
 
-/// What has ended is forgotten at most this often where much is remembered, with something new that
-/// comes: it is only memory, and a look at 100,000 takes milliseconds.
+/// What has ended is forgotten at most this often where much is remembered, when something new comes or
+/// it is counted: it is only memory, and a look at 100,000 takes milliseconds.
 pub const SWEEP_TIME: Duration = Duration::from_secs(60);
 
 /// Life of a stand-in for a service account with an API key: that of Octopus's access tokens.
@@ -315,7 +315,7 @@ pub const LOG_FLUSH: Duration = Duration::from_secs(1);
 /// Of so many peers, at most, failed authentications are remembered.
 pub const FAILING_PEERS: u64 = 10_000;
 
-/// A peer without a failure is forgotten after this; its patience is whole again long before.
+/// A peer without a failure can be forgotten after this; its patience is whole again long before.
 pub const FAILING_PEER_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// Most threads that serve connections: more would only cost memory and descriptors.
