@@ -1,8 +1,8 @@
 //! Single flight: many callers want the same thing, one task fetches it, all get the outcome.
 //!
 //! The work runs in a task of its own, so a caller that hangs up costs the others nothing.
-//! moka's `try_get_with` is not used for this: its waiters panic after 200 aborted leaders, and
-//! hyper aborts a leader whenever its client hangs up.
+//! `try_get_with` of the crate moka is not used for this: its waiters panic after 200 aborted leaders,
+//! and hyper aborts a leader whenever its client hangs up.
 
 use std::collections::HashMap;
 use std::fmt;
