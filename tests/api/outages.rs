@@ -121,6 +121,22 @@ async fn a_server_that_is_not_well_is_left_alone_twice_as_long_each_time() {
 }
 
 #[tokio::test]
+async fn failures_of_long_ago_are_not_in_a_row_with_new_ones() {
+    let world = World::start().await;
+    world.exchange_answers(RawAnswer::status(503));
+    world.fails(503, "exchange_unavailable").await;
+    for pause in [1, 2, 4] {
+        world.nobody_exchanges_for(pause).await;
+    }
+
+    world.advance_seconds(8 + 600);
+
+    let reply = world.fails(503, "exchange_unavailable").await;
+    assert_eq!(reply.header("retry-after"), Some("1"));
+    world.close().await;
+}
+
+#[tokio::test]
 async fn the_pause_that_octopus_asks_for_is_kept() {
     for (retry_after, pause, told) in [
         (Some(7), 7, "7"),
