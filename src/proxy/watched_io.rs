@@ -111,12 +111,13 @@ impl<T> WatchedIo<T> {
     /// read nothing can be seen; and while a body is being read, its reader finds the end.
     fn look_for_end(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let Some(poll_peek) = self.poll_peek else { return Ok(()) };
-        if self.expecting != Expecting::Body || self.is_next_known {
+        let may_look = self.expecting == Expecting::Body && !self.is_next_known;
+        if !may_look || self.phase.poll_whole(context).is_pending() {
             return Ok(());
         }
         let Poll::Ready(peeked) = poll_peek(&self.io, context) else { return Ok(()) };
         self.is_next_known = matches!(peeked, Ok(1..));
-        if self.is_next_known || self.phase.poll_whole(context).is_pending() {
+        if self.is_next_known {
             return Ok(());
         }
         Err(peeked.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()))
