@@ -15,9 +15,8 @@ use super::turns::{self, Turns};
 use super::{Origin, Proxy};
 use super::{headers, host};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
-use crate::http_client::{self, ReadError};
 use crate::limits;
-use crate::octopus::{BodyFault, Lease, NotAllowed, Over, Progress, RequestBody, SendError};
+use crate::octopus::{BodyFault, Lease, NotAllowed, Over, RequestBody, SendError};
 use crate::telemetry::{Code, Door, error_chain};
 
 /// A request that was judged.
@@ -193,18 +192,14 @@ impl Proxy {
             .size_hint()
             .exact()
             .is_some_and(|bytes| bytes <= limits::REPLAY_BODY_BYTES as u64);
-        let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
-        journey.reads(&streamed);
         if !is_small {
-            return Ok((streamed, None));
+            return Ok((self.streamed(incoming, journey), None));
         }
-        let progress = streamed.progress();
-        let (start, begun) = (self.clock.elapsed(), Instant::now());
-        let held = Box::pin(http_client::read_capped(streamed, limits::REPLAY_BODY_BYTES)).await;
-        journey.held(self.clock.elapsed().saturating_sub(start));
+        let begun = Instant::now();
+        let held = Box::pin(self.hold(incoming, limits::REPLAY_BODY_BYTES, journey)).await;
         // Only waits for Octopus's limits cost patience.
         *patience += begun.elapsed();
-        let held = held.map_err(|error| body_refusal(&progress, &error))?;
+        let held = held?;
         Ok((RequestBody::held(held.clone()), Some(held)))
     }
 
@@ -328,13 +323,6 @@ pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
 /// The caller learns what its call needs; what the rule has is for the log.
 pub(super) fn not_allowed(error: &NotAllowed) -> Refusal {
     Refusal::new(Code::RequestNotAllowed).saying(error.sentence()).with_detail(error.to_string())
-}
-
-pub(super) fn body_refusal(progress: &Progress, error: &ReadError) -> Refusal {
-    if progress.fault() == Some(BodyFault::Stalled) {
-        return Refusal::new(Code::RequestTimeout).closing();
-    }
-    Refusal::new(Code::BadRequest).with_detail(error_chain(error)).closing().caller_gone()
 }
 
 fn send_refusal(error: &SendError) -> Refusal {

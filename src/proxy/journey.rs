@@ -18,7 +18,7 @@ use super::who::Who;
 use super::{Origin, Place, Proxy};
 use crate::broker::Admission;
 use crate::identity::{Fingerprint, VerifiedToken};
-use crate::octopus::RequestBody;
+use crate::octopus::Progress;
 use crate::telemetry::{
     AccessTokenResult, AuditRecord, Code, Door, InFlight, Missed, RequestOutcome,
 };
@@ -140,9 +140,9 @@ impl Journey {
         self.waited += waited;
     }
 
-    /// The body of the request is being read.
-    pub(super) fn reads(&self, body: &RequestBody) {
-        self.phase.reads(body.progress());
+    /// The body of the request is being read, as far as this tells.
+    pub(super) fn reads(&self, progress: Arc<Progress>) {
+        self.phase.reads(progress);
     }
 
     /// The body of the request was held, after `waited`.

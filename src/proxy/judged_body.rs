@@ -5,14 +5,13 @@ use http::{HeaderMap, header};
 use hyper::body::{Body, Incoming};
 
 use super::Proxy;
-use super::forward::{body_refusal, not_allowed};
+use super::forward::not_allowed;
 use super::intake::Intake;
 use super::journey::Journey;
 use super::refusal::Refusal;
 use crate::broker::Admission;
-use crate::http_client::{self, ReadError};
 use crate::limits;
-use crate::octopus::{BodyProblem, NotAllowed, RequestBody};
+use crate::octopus::{BodyProblem, NotAllowed};
 use crate::telemetry::Code;
 
 impl Proxy {
@@ -51,15 +50,9 @@ impl Proxy {
             return Err(too_large());
         }
         let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
-        let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
-        journey.reads(&streamed);
-        let progress = streamed.progress();
-        let start = self.clock.elapsed();
-        let held = http_client::read_capped(streamed, limits::JUDGED_BODY_BYTES).await;
-        journey.held(self.clock.elapsed().saturating_sub(start));
-        held.map_err(|error| match error {
-            ReadError::TooLarge => too_large().closing(),
-            ReadError::Broken(_) => body_refusal(&progress, &error),
+        let held = self.hold(incoming, limits::JUDGED_BODY_BYTES, journey).await;
+        held.map_err(|refusal| {
+            if refusal.code == Code::BodyTooLarge { too_large().closing() } else { refusal }
         })
     }
 }

@@ -24,6 +24,7 @@ mod credentials;
 mod forward;
 mod handshake;
 mod headers;
+mod held_body;
 mod host;
 mod http2;
 mod intake;

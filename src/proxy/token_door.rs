@@ -14,16 +14,14 @@ use url::form_urlencoded;
 
 use super::answer_body::AnswerBody;
 use super::credentials::{self, Found};
-use super::forward::{body_refusal, refused};
+use super::forward::refused;
 use super::host;
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::{Origin, Proxy};
 use crate::broker::Credential;
-use crate::http_client::{self, ReadError};
 use crate::identity::Json;
 use crate::limits;
-use crate::octopus::RequestBody;
 use crate::secret::Secret;
 use crate::telemetry::{Code, Door};
 
@@ -130,7 +128,11 @@ impl Proxy {
         if credentials::find(headers, &[])? != Found::Nothing {
             return Err(Refusal::new(Code::AmbiguousCredentials));
         }
-        let fields = Fields::read(headers, &self.held(body, journey).await?)?;
+        let held = match body.take() {
+            Some(incoming) => self.hold(incoming, limits::EXCHANGE_REQUEST_BYTES, journey).await?,
+            None => Bytes::new(),
+        };
+        let fields = Fields::read(headers, &held)?;
         let token = fields.subject_token.expose();
         let token = self.broker.recognize(token, self.limits.id_token_bytes);
         let token = token.map_err(credentials::form_code)?;
@@ -181,25 +183,6 @@ impl Proxy {
             "token_type": "Bearer",
             "expires_in": life.as_secs(),
         })))
-    }
-
-    async fn held(
-        &self,
-        body: &mut Option<Incoming>,
-        journey: &mut Journey,
-    ) -> Result<Bytes, Refusal> {
-        let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
-        let streamed = RequestBody::streamed(incoming, self.upstream.idle_timeout);
-        journey.reads(&streamed);
-        let progress = streamed.progress();
-        let start = self.clock.elapsed();
-        let held = http_client::read_capped(streamed, limits::EXCHANGE_REQUEST_BYTES).await;
-        journey.held(self.clock.elapsed().saturating_sub(start));
-        journey.sent(progress.bytes());
-        held.map_err(|error| match error {
-            ReadError::TooLarge => Refusal::new(Code::BodyTooLarge).closing(),
-            ReadError::Broken(_) => body_refusal(&progress, &error),
-        })
     }
 }
 
