@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(
             (map.count(), keys(&map)),
             (2, vec![20, 21, 22]),
-            "counting looks, and is quick"
+            "what is counted is not searched for each time"
         );
     }
 

@@ -267,7 +267,7 @@ impl AccessTokens {
         held.into_iter().map(holding).collect()
     }
 
-    /// How many are remembered. Sweeps out what has ended.
+    /// How many are remembered that can be used.
     pub fn remembered(&self) -> u64 {
         self.core.tokens.count()
     }

@@ -279,7 +279,7 @@ impl Broker {
         Some(Admission::of(admitted, Some(id_token.clone())))
     }
 
-    /// How many verified tokens are remembered. Sweeps out what has ended.
+    /// How many verified tokens are remembered that have not ended.
     pub fn remembered_tokens(&self) -> u64 {
         self.verified_tokens.count()
     }

@@ -151,7 +151,7 @@ impl VerifiedTokens {
         self.known.remove(&id_token.fingerprint());
     }
 
-    /// How many there are. Sweeps out what has ended.
+    /// How many there are that have not ended.
     pub(super) fn count(&self) -> u64 {
         self.known.count()
     }

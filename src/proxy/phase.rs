@@ -25,11 +25,14 @@ pub(super) struct Phase {
 enum CallerBody {
     #[default]
     Nothing,
+    /// A body that nobody has begun to read.
     Unread,
+    /// A body, as far as this does not tell that it was read.
     Read(Arc<Progress>),
 }
 
 impl Phase {
+    /// A request is being served from now on.
     pub(super) fn begin(&self, has_body: bool) {
         *self.body() = if has_body { CallerBody::Unread } else { CallerBody::Nothing };
         if self.running.fetch_add(1, Ordering::AcqRel) == 0 {
@@ -38,7 +41,7 @@ impl Phase {
         self.step();
     }
 
-    /// The request's body is being read from now on, as far as this tells.
+    /// The request's body is being read from now on; how far, this tells.
     pub(super) fn reads(&self, progress: Arc<Progress>) {
         *self.body() = CallerBody::Read(progress);
     }
@@ -57,6 +60,7 @@ impl Phase {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The answer to a request is whole, or broken off.
     pub(super) fn end(&self) {
         if self.running.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.turns.fetch_add(1, Ordering::AcqRel);

@@ -98,7 +98,7 @@ impl<T> WatchedIo<T> {
     /// hyper may wait for the next request with a read that it tried while the last was being
     /// served, when no deadline was set. Looked at here, the deadline wakes the connection when it
     /// passes, which then reads again, and fails.
-    fn look_after_end(&mut self, context: &mut Context<'_>) {
+    fn watch_for_next(&mut self, context: &mut Context<'_>) {
         self.note_phase();
         if self.expecting == Expecting::NextRequest {
             let _ = self.read_deadline.poll_passed(context);
@@ -203,7 +203,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for WatchedIo<T> {
         let watched = self.get_mut();
         let polled = Pin::new(&mut watched.io).poll_flush(context);
         if polled.is_ready() {
-            watched.look_after_end(context);
+            watched.watch_for_next(context);
             watched.look_for_end(context)?;
         }
         watched.watch_write(context, polled)

@@ -257,7 +257,7 @@ async fn a_caller_who_goes_away_takes_the_request_along() {
         ("GET /api/Spaces-1/tasks", "", "GET /api/Spaces-1/tasks HTTP/1.1\r\n".to_owned()),
     ];
     for (number, (line, headers, body)) in rows.into_iter().enumerate() {
-        // While it holds a request with a body, the pretend Octopus does not read on, and does not notice.
+        // The pretend Octopus that holds a request does not read its body, and notices nothing then.
         let is_noticed = line.starts_with("GET");
         let job = world.job();
         let gate = world.octopus.hold_requests("/api/Spaces-1/");
