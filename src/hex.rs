@@ -1,8 +1,5 @@
 //! Bytes in lower-case hexadecimal: digests and random ids.
 
-const DIGITS: [char; 16] =
-    ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-
 /// Two digits a byte.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
@@ -12,9 +9,20 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Two digits a byte, behind what is there.
 pub fn push_hex(text: &mut String, bytes: &[u8]) {
-    // By table: the formatter takes fifty times as long, and every request has ids.
-    let digit = |four: u8| DIGITS.get(usize::from(four)).copied().unwrap_or_default();
-    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
+    // Many digits at once, and those of a number instead of the formatter's: every request has ids.
+    for part in bytes.chunks(16) {
+        let mut digits = [[0; 2]; 16];
+        for (two, byte) in digits.iter_mut().zip(part) {
+            *two = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        let digits = digits.as_flattened().get(..2 * part.len());
+        text.push_str(digits.and_then(|digits| str::from_utf8(digits).ok()).unwrap_or_default());
+    }
+}
+
+/// Of a number below 16.
+const fn digit(four: u8) -> u8 {
+    four + if four < 10 { b'0' } else { b'a' - 10 }
 }
 
 #[cfg(test)]
@@ -22,5 +30,14 @@ mod tests {
     #[test]
     fn leading_zeros_are_kept() {
         assert_eq!(super::hex(&[0, 1, 0xab, 0xff]), "0001abff");
+    }
+
+    #[test]
+    fn every_byte_has_its_two_digits_however_many_there_are() {
+        for byte in 0..=255_u8 {
+            for count in [0, 1, 15, 16, 17, 32] {
+                assert_eq!(super::hex(&vec![byte; count]), format!("{byte:02x}").repeat(count));
+            }
+        }
     }
 }

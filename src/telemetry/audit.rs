@@ -14,13 +14,11 @@ use serde::Serialize;
 use super::code::Code;
 use super::decisions::{Decisions, Kind};
 use super::escape::{json_line, plain, timestamp, word};
-use super::line::Line;
+use super::line::{Line, name};
 use super::logging::{Format, pretty_start};
 use super::outcomes::{AccessTokenResult, Door};
 use super::sink::Sink;
 use crate::clock::Clock;
-
-const TARGET: &str = "octobroker::audit";
 
 /// One request that has ended. What is `None` is left out of the line, `code` and `cache` aside.
 ///
@@ -177,49 +175,47 @@ impl AuditRecord<'_> {
 }
 
 fn json(time: &str, record: &AuditRecord<'_>) -> String {
-    let mut line = Line::new();
-    line.text("time", time);
-    line.constant("level", if record.is_ok() { "info" } else { "warn" });
-    line.constant("target", TARGET);
-    line.constant("message", "request");
-    line.text("request_id", record.request_id);
-    line.some_text("traceparent", record.traceparent);
-    line.constant("door", record.door.as_str());
-    line.text("listener", record.listener);
-    line.text("peer", record.peer);
-    line.some_text("issuer", record.issuer);
-    line.some_text("subject", record.subject);
-    line.some_text("audience", record.audience);
-    line.some_text("token", record.token);
-    line.some_text("jti", record.jti);
-    line.some_text("rule", record.rule);
-    line.some_text("service_account", record.service_account);
-    line.flag("agent", record.agent);
-    line.text("method", record.method);
+    let level = if record.is_ok() { "info" } else { "warn" };
+    let kind = r#"","target":"octobroker::audit","message":"request""#;
+    let mut line = Line::begun(&[r#"{"time":""#, time, r#"","level":""#, level, kind]);
+    line.text(name!("request_id"), record.request_id);
+    line.some_text(name!("traceparent"), record.traceparent);
+    line.plain(name!("door"), record.door.as_str());
+    line.text(name!("listener"), record.listener);
+    line.text(name!("peer"), record.peer);
+    line.some_text(name!("issuer"), record.issuer);
+    line.some_text(name!("subject"), record.subject);
+    line.some_text(name!("audience"), record.audience);
+    line.some_text(name!("token"), record.token);
+    line.some_text(name!("jti"), record.jti);
+    line.some_text(name!("rule"), record.rule);
+    line.some_text(name!("service_account"), record.service_account);
+    line.flag(name!("agent"), record.agent);
+    line.text(name!("method"), record.method);
     if let Some(route) = record.route {
-        line.constant("route", route);
+        line.plain(name!("route"), route);
     }
-    line.text("path", &without_secrets(record.path_alone()));
-    line.number("status", record.status);
+    line.text(name!("path"), &without_secrets(record.path_alone()));
+    line.number(name!("status"), record.status);
     if let Some(status) = record.upstream_status {
-        line.number("upstream_status", status);
+        line.number(name!("upstream_status"), status);
     }
-    line.constant("code", record.code.map_or("ok", Code::as_str));
-    line.constant("cache", record.cache.map_or("none", AccessTokenResult::as_str));
+    line.plain(name!("code"), record.code.map_or("ok", Code::as_str));
+    line.plain(name!("cache"), record.cache.map_or("none", AccessTokenResult::as_str));
     if !record.missed.is_empty() {
-        line.value("missed", record.missed);
+        line.value(name!("missed"), record.missed);
     }
-    line.milliseconds("duration_ms", record.duration);
+    line.milliseconds(name!("duration_ms"), record.duration);
     if let Some(waited) = record.upstream {
-        line.milliseconds("upstream_ms", waited);
+        line.milliseconds(name!("upstream_ms"), waited);
     }
     if let Some(waited) = record.exchange {
-        line.milliseconds("exchange_ms", waited);
+        line.milliseconds(name!("exchange_ms"), waited);
     }
-    line.number("bytes_in", record.bytes_in);
-    line.number("bytes_out", record.bytes_out);
-    line.flag("aborted", record.aborted);
-    line.some_text("detail", record.detail);
+    line.number(name!("bytes_in"), record.bytes_in);
+    line.number(name!("bytes_out"), record.bytes_out);
+    line.flag(name!("aborted"), record.aborted);
+    line.some_text(name!("detail"), record.detail);
     line.end()
 }
 
@@ -261,18 +257,22 @@ fn pretty(mut line: String, record: &AuditRecord<'_>) -> String {
 }
 
 fn without_query(path: &str) -> &str {
-    path.split(['?', '#']).next().unwrap_or_default()
+    let end = path.bytes().position(|byte| matches!(byte, b'?' | b'#'));
+    end.and_then(|end| path.get(..end)).unwrap_or(path)
 }
 
 /// A caller may put a key or a token into a path; the log is no place for it.
 pub(super) fn without_secrets(path: &str) -> Cow<'_, str> {
-    let looks_secret = |segment: &str| {
-        (segment.len() >= 20 && segment.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("API-")))
-            || (segment.len() >= 40 && segment.contains("eyJ"))
-    };
-    if !path.split('/').any(looks_secret) {
+    if !path.as_bytes().split(|byte| *byte == b'/').any(looks_secret) {
         return path.into();
     }
-    let segments = path.split('/').map(|it| if looks_secret(it) { "[secret]" } else { it });
-    segments.collect::<Vec<_>>().join("/").into()
+    let shown = |it| if looks_secret(str::as_bytes(it)) { "[secret]" } else { it };
+    path.split('/').map(shown).collect::<Vec<_>>().join("/").into()
+}
+
+fn looks_secret(segment: &[u8]) -> bool {
+    let begins =
+        |start: &[u8]| segment.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start));
+    (segment.len() >= 20 && begins(b"API-"))
+        || (segment.len() >= 40 && segment.windows(3).any(|three| three == b"eyJ"))
 }

@@ -8,30 +8,41 @@ use serde::Serialize;
 use super::escape::json_line;
 use crate::limits::LOGGED_VALUE_CHARS;
 
-/// The members so far. Texts may hold anything: they are escaped and cut.
+/// A member's name as it stands in a line: behind another member, its value to come.
+macro_rules! name {
+    ($name:literal) => {
+        concat!(",\"", $name, "\":")
+    };
+}
+pub(super) use name;
+
+/// The members so far. Texts may hold anything: they are escaped and cut. Names are those that
+/// [`name!`] makes, so that a member is written in two or three pieces.
 pub(super) struct Line(String);
 
 impl Line {
-    /// No member yet.
-    pub(super) fn new() -> Self {
-        Self(String::with_capacity(1024))
+    /// With these members, and without the closing brace.
+    pub(super) fn begun(members: &[&str]) -> Self {
+        let mut line = String::with_capacity(1024);
+        line.extend(members.iter().copied());
+        Self(line)
     }
 
     /// A text.
     pub(super) fn text(&mut self, name: &'static str, value: &str) {
-        self.name(name);
         if is_plain(value) {
-            self.quoted(value);
+            self.quoted(name, value);
         } else {
+            self.0.push_str(name);
             self.0.push_str(&json_line(value));
         }
     }
 
-    /// A text of the program's own, in which there is nothing to escape.
-    pub(super) fn constant(&mut self, name: &'static str, value: &'static str) {
-        debug_assert!(is_plain(value));
-        self.name(name);
-        self.quoted(value);
+    /// A text in which there is nothing to escape and nothing to cut: the program's own, or one that
+    /// was checked when it was made.
+    pub(super) fn plain(&mut self, name: &'static str, value: &str) {
+        debug_assert!(is_plain(value), "{value}");
+        self.quoted(name, value);
     }
 
     /// A text, or no member.
@@ -43,7 +54,7 @@ impl Line {
 
     /// A number.
     pub(super) fn number(&mut self, name: &'static str, value: impl Into<u64>) {
-        self.name(name);
+        self.0.push_str(name);
         self.0.push_str(itoa::Buffer::new().format(value.into()));
     }
 
@@ -59,40 +70,51 @@ impl Line {
 
     /// `true` or `false`.
     pub(super) fn flag(&mut self, name: &'static str, value: bool) {
-        self.name(name);
+        self.0.push_str(name);
         self.0.push_str(if value { "true" } else { "false" });
     }
 
     /// Whatever else.
     pub(super) fn value<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
-        self.name(name);
+        self.0.push_str(name);
         self.0.push_str(&json_line(value));
     }
 
     /// The object, without a line feed.
     pub(super) fn end(mut self) -> String {
-        self.0.push_str(if self.0.is_empty() { "{}" } else { "}" });
+        self.0.push('}');
         self.0
     }
 
-    fn quoted(&mut self, plain: &str) {
+    fn quoted(&mut self, name: &'static str, plain: &str) {
+        self.0.push_str(name);
         self.0.push('"');
         self.0.push_str(plain);
         self.0.push('"');
     }
-
-    fn name(&mut self, name: &'static str) {
-        self.0.push_str(if self.0.is_empty() { "{\"" } else { ",\"" });
-        self.0.push_str(name);
-        self.0.push_str("\":");
-    }
 }
 
-/// Whether a text stands in JSON, and in a line, as it is: nearly every one does.
+/// Whether a text stands in JSON, and in a line, as it is: nearly every one does. Sixteen bytes are
+/// looked at at once: the last ones of a text together with some that were looked at before, or with
+/// nothing.
 fn is_plain(text: &str) -> bool {
-    let is_one = |byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
-    // No byte ends the search early, so that the compiler looks at many at once.
-    text.len() <= LOGGED_VALUE_CHARS && text.bytes().fold(true, |all, byte| all & is_one(byte))
+    let is_other = |byte| !matches!(byte, b' '..=b'~') || byte == b'"' || byte == b'\\';
+    let mut found = [0; 16];
+    let mut look = |bytes: &[u8; 16]| {
+        for (found, byte) in found.iter_mut().zip(bytes) {
+            *found |= u8::from(is_other(*byte));
+        }
+    };
+    let bytes = text.as_bytes();
+    if let Some(last) = bytes.last_chunk() {
+        bytes.as_chunks().0.iter().for_each(&mut look);
+        look(last);
+    } else {
+        let mut padded = [b' '; 16];
+        padded.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        look(&padded);
+    }
+    found == [0; 16] && text.len() <= LOGGED_VALUE_CHARS
 }
 
 #[cfg(test)]
@@ -102,36 +124,50 @@ mod tests {
     #[test]
     fn a_line_is_what_serde_reads_back() {
         let longest = "a".repeat(LOGGED_VALUE_CHARS);
-        let mut line = Line::new();
-        line.text("plain", "repo:acme/web");
-        line.text("longest", &longest);
-        line.text("hostile", "\"\\\n\u{7f}\u{2028}é");
-        line.some_text("absent", None);
-        line.number("status", 200_u16);
-        line.constant("constant", "/api/{space}");
-        line.milliseconds("soon", Duration::from_nanos(400));
-        line.milliseconds("then", Duration::from_micros(7_050));
-        line.milliseconds("late", Duration::from_nanos(86_400_000_123_456));
-        line.flag("agent", false);
-        line.value("missed", &["a\n"]);
+        let mut line = Line::begun(&["{\"first\":1"]);
+        line.text(name!("plain"), "repo:acme/web");
+        line.text(name!("longest"), &longest);
+        line.text(name!("hostile"), "\"\\\n\u{7f}\u{2028}é");
+        line.some_text(name!("absent"), None);
+        line.number(name!("status"), 200_u16);
+        line.plain(name!("constant"), "/api/{space}");
+        line.milliseconds(name!("soon"), Duration::from_nanos(400));
+        line.milliseconds(name!("then"), Duration::from_micros(7_050));
+        line.milliseconds(name!("late"), Duration::from_nanos(86_400_000_123_456));
+        line.flag(name!("agent"), false);
+        line.value(name!("missed"), &["a\n"]);
 
         let text = line.end();
 
         assert!(!text.contains(['\n', '\u{7f}', '\u{2028}']), "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         let expected = serde_json::json!({
-            "plain": "repo:acme/web", "longest": longest, "hostile": "\"\\\n\u{7f}\u{2028}é",
+            "first": 1, "plain": "repo:acme/web", "longest": longest, "hostile": "\"\\\n\u{7f}\u{2028}é",
             "status": 200, "constant": "/api/{space}",
             "soon": 0.0, "then": 7.05, "late": 86_400_000.123, "agent": false, "missed": ["a\n"],
         });
         assert_eq!(read, expected);
-        assert_eq!(Line::new().end(), "{}");
+    }
+
+    #[test]
+    fn one_byte_that_needs_an_escape_is_seen_wherever_it_stands() {
+        for length in [1, 2, 15, 16, 17, 31, 32, 33, LOGGED_VALUE_CHARS] {
+            assert!(is_plain(&"a".repeat(length)), "{length}");
+            for at in 0..length {
+                for other in ["\"", "\\", "\u{1f}", "\u{7f}"] {
+                    let text =
+                        ["a".repeat(at).as_str(), other, &"~".repeat(length - at - 1)].concat();
+                    assert!(!is_plain(&text), "{text:?}");
+                }
+            }
+        }
+        assert!(is_plain(""));
     }
 
     #[test]
     fn a_text_that_is_too_long_is_cut_although_it_is_plain() {
-        let mut line = Line::new();
-        line.text("long", &"a".repeat(LOGGED_VALUE_CHARS + 1));
+        let mut line = Line::begun(&["{\"first\":1"]);
+        line.text(name!("long"), &"a".repeat(LOGGED_VALUE_CHARS + 1));
 
         assert!(line.end().ends_with("a…\"}"));
     }
