@@ -32,6 +32,8 @@ pub mod workers;
 
 pub mod deadline;
 
+pub mod gathering;
+
 pub mod single_flight;
 
 // What the operator sees.

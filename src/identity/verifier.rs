@@ -1,7 +1,9 @@
 //! The order of checks that makes a [`VerifiedToken`] of an [`IdToken`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use fnv::FnvHashMap;
 
 use super::claims::{Claims, ClaimsError, Registered};
 use super::header::Header;
@@ -162,9 +164,10 @@ impl From<IdTokenError> for VerifyError {
 /// Verifies tokens of a closed set of issuers.
 #[derive(Debug)]
 pub struct Verifier {
-    issuers: HashMap<String, Trusted>,
+    /// Issuers of ID tokens, by `iss`.
+    issuers: FnvHashMap<String, Trusted>,
     /// Issuers of JWT-SVIDs, by `spiffe://` and the trust domain.
-    trust_domains: HashMap<String, Trusted>,
+    trust_domains: FnvHashMap<String, Trusted>,
     audiences: BTreeSet<Arc<str>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,

@@ -191,6 +191,10 @@ pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
 /// twice as much would need more memory and no less work, half of it a tenth more work.
 pub const BUFFER_BYTES: usize = 128 << 10;
 
+/// Pieces that are written are first copied into one, up to so many bytes: the head of a message and
+/// a small body.
+pub const GATHERED_BYTES: usize = 2048;
+
 /// Largest upstream answer head, in bytes.
 pub const UPSTREAM_HEAD_BYTES: usize = 64 << 10;
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -13,12 +12,18 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
 
 use super::request_body::RequestBody;
 use super::upstream::Upstream;
+use crate::gathering::Gathering;
 use crate::http_client::{CA_AS_SERVER, is_ca_as_server};
 use crate::limits;
 use crate::tasks;
+
+/// Plain or encrypted.
+type Stream = Either<Gathering<TcpStream>, TlsStream<Gathering<TcpStream>>>;
 
 /// Opens connections to one server.
 #[derive(Debug)]
@@ -126,7 +131,7 @@ impl Connector {
         drop(opening);
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(limits::UPSTREAM_HEAD_BYTES)
-            .handshake(stream)
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(ConnectError::Http)?;
         // A broken connection is told to the request that uses it.
@@ -134,13 +139,14 @@ impl Connector {
         Ok((sender, driver.abort_handle()))
     }
 
-    async fn stream(&self) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, ConnectError> {
+    async fn stream(&self) -> Result<Stream, ConnectError> {
         let (host, port) = (&self.host, self.port);
         let tcp = |source| ConnectError::Tcp { host: host.clone(), port, source };
         let stream = TcpStream::connect((host.as_str(), port)).await.map_err(tcp)?;
         stream.set_nodelay(true).map_err(tcp)?;
+        let stream = Gathering(stream);
         let Some(config) = &self.tls else {
-            return Ok(MaybeHttpsStream::Http(TokioIo::new(stream)));
+            return Ok(Either::Left(stream));
         };
         let tls = |source: io::Error| {
             let host = host.clone();
@@ -151,10 +157,7 @@ impl Connector {
         };
         let name =
             ServerName::try_from(host.clone()).map_err(|error| tls(io::Error::other(error)))?;
-        // The crate's stream wants hyper's kind of stream inside, rustls wants tokio's.
-        let stream = TokioIo::new(TokioIo::new(stream));
         let connector = TlsConnector::from(Arc::clone(config));
-        let stream = connector.connect(name, stream).await.map_err(tls)?;
-        Ok(MaybeHttpsStream::Https(TokioIo::new(stream)))
+        connector.connect(name, stream).await.map(Either::Right).map_err(tls)
     }
 }

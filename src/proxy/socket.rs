@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::spec::Bind;
+use crate::gathering::poll_write_pieces;
 use crate::platform::sockets::{self, AcceptingUnix, BoundUnix, StdUnixStream, UnixStream};
 use crate::workers::Seat;
 
@@ -185,7 +186,7 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        on_stream!(self, inner => inner.poll_write_vectored(context, slices))
+        on_stream!(self, inner => poll_write_pieces(inner, context, slices))
     }
 
     fn is_write_vectored(&self) -> bool {

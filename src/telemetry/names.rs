@@ -1,8 +1,9 @@
 //! The names that are label values: those of the configuration, and for a while those of earlier
 //! ones, so that a reload lets no counter jump.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
+use fnv::FnvHashMap;
 use prometheus::IntCounter;
 
 use super::metrics::Labels;
@@ -13,13 +14,13 @@ use crate::limits;
 /// The names that are known at a time.
 pub(super) struct Known {
     /// By name; several where the rule was for other accounts before.
-    rules: HashMap<String, Vec<CountedRule>>,
+    rules: FnvHashMap<String, Vec<CountedRule>>,
     pub(super) service_accounts: Names,
     pub(super) issuers: Names,
     /// By service account: Octopus's answers by class.
-    responses: HashMap<String, [IntCounter; 5]>,
+    responses: FnvHashMap<String, [IntCounter; 5]>,
     /// By issuer: tokens that had been verified before.
-    cached: HashMap<String, IntCounter>,
+    cached: FnvHashMap<String, IntCounter>,
     pub(super) listeners: Names,
     /// Of the issuers, those that are configured now.
     pub(super) current_issuers: HashSet<String>,
@@ -63,7 +64,7 @@ impl Known {
             succeeding(&before.service_accounts, &labels.service_accounts);
         let (rules, old_rules) = succeeding(&before.rules, &labels.rules);
         let (listeners, _) = succeeding(&before.listeners, &labels.listeners);
-        let mut counted: HashMap<String, Vec<CountedRule>> = HashMap::new();
+        let mut counted: FnvHashMap<String, Vec<CountedRule>> = FnvHashMap::default();
         for (rule, account) in &rules {
             let forwarded = families.requests.forwarded(rule, account);
             let service_account = account.clone();
@@ -122,7 +123,7 @@ impl Known {
 fn by_name<'a, T>(
     names: impl IntoIterator<Item = &'a String>,
     of: impl Fn(&str) -> T,
-) -> HashMap<String, T> {
+) -> FnvHashMap<String, T> {
     names.into_iter().map(|name| (name.clone(), of(name))).collect()
 }
 

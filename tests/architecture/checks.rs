@@ -15,6 +15,7 @@ const GROUPS: [&[&str]; 14] = [
         "tasks",
         "workers",
         "deadline",
+        "gathering",
         "single_flight",
     ],
     &["telemetry"],

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use fnv::FnvHashMap;
 use http::Response;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -23,7 +24,8 @@ use crate::telemetry::Metrics;
 /// The budgets of all service accounts, each made when it is first needed.
 #[derive(Debug)]
 pub struct RateBudgets {
-    budgets: RwLock<HashMap<String, Arc<RateBudget>>>,
+    /// By the account's name.
+    budgets: RwLock<FnvHashMap<String, Arc<RateBudget>>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -132,7 +134,7 @@ impl RateBudgets {
 }
 
 fn known(
-    budgets: &HashMap<String, Arc<RateBudget>>,
+    budgets: &FnvHashMap<String, Arc<RateBudget>>,
     account: &ServiceAccount,
 ) -> Option<Arc<RateBudget>> {
     budgets.get(&account.name).filter(|known| known.id == account.id).cloned()
@@ -141,10 +143,10 @@ fn known(
 impl RateBudget {
     /// Waits for a turn, until `patience` ends at the latest.
     pub async fn turn(self: &Arc<Self>, caller: Caller, patience: Instant) -> Turn {
-        let start = Instant::now();
         let Some(ticket) = self.queue_up(caller, patience) else {
             return Turn { budget: Some(Arc::clone(self)), waited: Duration::ZERO };
         };
+        let start = Instant::now();
         self.metrics.rate_limit_waited(&self.service_account);
         let is_granted = matches!(timeout_at(patience, ticket).await, Ok(Ok(())));
         if !is_granted {
@@ -212,7 +214,7 @@ impl RateBudget {
     }
 
     fn answered<B>(&self, answer: &Response<B>) {
-        let advice = Advice::read(answer.status(), answer.headers(), self.clock.now());
+        let advice = Advice::read(answer.status(), answer.headers(), &*self.clock);
         let remaining = {
             let mut state = self.lock();
             state.bucket.answered(&advice, Instant::now());

@@ -1,0 +1,167 @@
+//! Writing what stands in several pieces: a system call that takes pieces costs more than one that
+//! takes bytes, and for what is small more than to copy the pieces together as well.
+
+use std::io::{self, IoSlice, Write as _};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::limits::GATHERED_BYTES;
+
+/// Writes pieces as [`AsyncWrite::poll_write_vectored`] does, in the way that costs the least.
+pub fn poll_write_pieces<T: AsyncWrite>(
+    io: Pin<&mut T>,
+    context: &mut Context<'_>,
+    pieces: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    if let [one] = pieces {
+        return io.poll_write(context, one);
+    }
+    let mut bytes = [0; GATHERED_BYTES];
+    match gathered(&mut bytes, pieces) {
+        Some(bytes) => io.poll_write(context, bytes),
+        None => io.poll_write_vectored(context, pieces),
+    }
+}
+
+/// The pieces one behind the other, if there is room for all of them.
+fn gathered<'a>(room: &'a mut [u8], pieces: &[IoSlice<'_>]) -> Option<&'a [u8]> {
+    let length = pieces.iter().map(|piece| piece.len()).sum();
+    let bytes = room.get_mut(..length)?;
+    let mut rest = &mut *bytes;
+    for piece in pieces {
+        rest.write_all(piece).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A stream that writes pieces so.
+#[derive(Debug)]
+pub struct Gathering<T>(pub T);
+
+impl<T: AsyncRead + Unpin> AsyncRead for Gathering<T> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(context, buffer)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Gathering<T> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().0).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        poll_write_pieces(Pin::new(&mut self.get_mut().0), context, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Takes note of what it is asked to write, and takes so many bytes at a time.
+    #[derive(Debug, Default)]
+    struct Noting {
+        calls: Vec<Vec<usize>>,
+        text: Vec<u8>,
+        most: usize,
+    }
+
+    impl AsyncWrite for Noting {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+        }
+
+        fn poll_write_vectored(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            pieces: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            let noting = self.get_mut();
+            let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
+            let taken = bytes.len().min(noting.most);
+            noting.calls.push(pieces.iter().map(|piece| piece.len()).collect());
+            noting.text.extend(&bytes[..taken]);
+            Poll::Ready(Ok(taken))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    async fn written(lengths: &[usize], most: usize) -> (usize, Noting) {
+        let texts: Vec<Vec<u8>> = lengths.iter().map(|length| vec![b'x'; *length]).collect();
+        let pieces: Vec<IoSlice<'_>> = texts.iter().map(|text| IoSlice::new(text)).collect();
+        let mut stream = Gathering(Noting { most, ..Noting::default() });
+        let taken = poll_fn(|context| Pin::new(&mut stream).poll_write_vectored(context, &pieces));
+        let taken = taken.await.unwrap();
+        (taken, stream.0)
+    }
+
+    #[tokio::test]
+    async fn what_is_small_is_written_in_one_piece_and_what_is_large_as_it_is() {
+        const MOST: usize = GATHERED_BYTES;
+        let rows: [(&[usize], &[usize]); 6] = [
+            (&[3], &[3]),
+            (&[1 << 20], &[1 << 20]),
+            (&[200, 1024], &[1224]),
+            (&[0, 1, 0, MOST - 1], &[MOST]),
+            (&[1, MOST], &[1, MOST]),
+            (&[], &[0]),
+        ];
+        for (pieces, calls) in rows {
+            let (taken, noting) = written(pieces, usize::MAX).await;
+            assert_eq!(
+                (noting.calls.as_slice(), taken),
+                ([calls.to_vec()].as_slice(), calls.iter().sum())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_stand_in_their_order_and_a_short_write_is_told() {
+        let pieces = [IoSlice::new(b"abc"), IoSlice::new(b"de"), IoSlice::new(b"f")];
+        let mut stream = Gathering(Noting { most: 4, ..Noting::default() });
+
+        let taken = poll_fn(|context| Pin::new(&mut stream).poll_write_vectored(context, &pieces));
+
+        assert_eq!(taken.await.unwrap(), 4);
+        assert_eq!(stream.0.text, b"abcd");
+    }
+}
