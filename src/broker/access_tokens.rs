@@ -171,8 +171,12 @@ impl AccessTokens {
     pub(super) fn at_hand(&self, admission: &Admission) -> Option<Obtained> {
         let now = self.core.clock.reading();
         let cached = self.core.usable(admission.key(), now)?;
-        let is_fresh = !cached.token.wants_renewal_at(now);
-        is_fresh.then_some(Obtained { cached, result: AccessTokenResult::Hit })
+        if cached.token.wants_renewal_at(now) {
+            return None;
+        }
+        let result = AccessTokenResult::Hit;
+        self.core.metrics.access_token_requested(result);
+        Some(Obtained { cached, result })
     }
 
     /// One look, and one exchange if it needs one.

@@ -149,10 +149,10 @@ impl Broker {
         self.verified_tokens.recognize(text, bytes_max)
     }
 
-    /// The same, for a connection on which `last` came before.
+    /// The same, for a connection on which `last` came before. What is no text is no ID token.
     pub fn recognize_again(
         &self,
-        text: &str,
+        text: &[u8],
         bytes_max: usize,
         last: &LastToken,
     ) -> Result<PresentedToken, IdTokenError> {
@@ -226,17 +226,27 @@ impl Broker {
         by_id.or_else(|| self.service_accounts.get(id_or_name)).map(|account| &**account)
     }
 
-    /// The credential with which a request of this admission goes to Octopus. A rate limit of
-    /// exchanges is waited out until `patience` ends.
+    /// The credential with which a request of this admission goes to Octopus, if it is at hand.
+    pub fn credential_at_hand(&self, admission: &Admission) -> Option<Credential> {
+        match admission.api_key() {
+            Some(key) => Some(Credential::ApiKey(key.header_value(&*self.clock))),
+            None => self.access_tokens.at_hand(admission).map(Credential::AccessToken),
+        }
+    }
+
+    /// The same; if it is not at hand, an access token is waited for. A rate limit of exchanges is
+    /// waited out until `patience` ends.
     pub async fn credential(
         &self,
         admission: &Admission,
         patience: Instant,
     ) -> Result<Credential, ExchangeFailure> {
-        if let Some(key) = admission.api_key() {
-            return Ok(Credential::ApiKey(key.header_value(&*self.clock)));
+        match self.credential_at_hand(admission) {
+            Some(credential) => Ok(credential),
+            None => {
+                self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
+            }
         }
-        self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
     }
 
     /// Makes a stand-in for an admission.

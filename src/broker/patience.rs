@@ -20,10 +20,7 @@ impl AccessTokens {
         admission: &Admission,
         patience: Instant,
     ) -> Result<Obtained, ExchangeFailure> {
-        let outcome = match self.at_hand(admission) {
-            Some(obtained) => Ok(obtained),
-            None => Box::pin(self.obtain_patiently(admission, patience)).await,
-        };
+        let outcome = Box::pin(self.obtain_patiently(admission, patience)).await;
         self.note(&outcome);
         outcome
     }

@@ -47,11 +47,10 @@ pub struct LastToken(Mutex<Option<IdToken>>);
 impl LastToken {
     /// The token of this text, if it is the last. How long that takes does not depend on where they
     /// differ: a proxy may carry several callers over one connection.
-    fn with_text(&self, text: &str) -> Option<IdToken> {
+    fn with_text(&self, text: &[u8]) -> Option<IdToken> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = |last: &&IdToken| {
-            verify_slices_are_equal(last.expose().as_bytes(), text.as_bytes()).is_ok()
-        };
+        let is_same =
+            |last: &&IdToken| verify_slices_are_equal(last.expose().as_bytes(), text).is_ok();
         last.as_ref().filter(is_same).cloned()
     }
 
@@ -125,7 +124,7 @@ impl VerifiedTokens {
     /// The same, for a connection on which `last` came before.
     pub(super) fn recognize_again(
         &self,
-        text: &str,
+        text: &[u8],
         bytes_max: usize,
         last: &LastToken,
     ) -> Result<PresentedToken, IdTokenError> {
@@ -133,6 +132,7 @@ impl VerifiedTokens {
             let known = self.known.get(&id_token.fingerprint());
             return Ok(PresentedToken { id_token, known });
         }
+        let text = str::from_utf8(text).map_err(|_| IdTokenError::Malformed)?;
         let presented = self.recognize(text, bytes_max)?;
         if presented.is_known() {
             last.remember(&presented.id_token);

@@ -62,10 +62,8 @@ impl<'a> Iterator for Segments<'a> {
 
 /// Whether a segment is this word, which is in lower case.
 pub(super) fn is(segment: &str, word: &str) -> bool {
-    if !segment.contains('%') {
-        return segment.eq_ignore_ascii_case(word);
-    }
-    decoded(segment).chars().map(fold).eq(word.chars())
+    segment.eq_ignore_ascii_case(word)
+        || (has_escapes(segment) && decoded(segment).chars().map(fold).eq(word.chars()))
 }
 
 /// A segment's word in lower case.
@@ -75,6 +73,11 @@ pub(super) fn plain(segment: &str) -> Cow<'_, str> {
         return segment.into();
     }
     decoded(segment).chars().map(fold).collect::<String>().into()
+}
+
+/// Whether a segment, or a path, is other than it reads.
+pub(super) fn has_escapes(raw: &str) -> bool {
+    raw.bytes().any(|byte| byte == b'%')
 }
 
 /// What a segment says.
@@ -96,7 +99,7 @@ fn fold(character: char) -> char {
 /// `Spaces-1`
 fn is_space_id(segment: &str) -> bool {
     const WORD: &str = "spaces-";
-    let segment = if segment.contains('%') { plain(segment) } else { segment.into() };
+    let segment = if has_escapes(segment) { plain(segment) } else { segment.into() };
     let (word, number) = segment.split_at_checked(WORD.len()).unwrap_or_default();
     word.eq_ignore_ascii_case(WORD)
         && !number.is_empty()

@@ -5,15 +5,16 @@
 //! a minute. `Octopus-RateLimit: r=7;t=18` is the state: 7 left, full again in 18 s. Names are
 //! compared without case, unknown ones are left out, numbers may have fractions.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::answer::retry_after;
+use crate::clock::Clock;
 use crate::limits;
 
-const POLICY: HeaderName = HeaderName::from_static("octopus-ratelimit-policy");
-const STATE: HeaderName = HeaderName::from_static("octopus-ratelimit");
+static POLICY: HeaderName = HeaderName::from_static("octopus-ratelimit-policy");
+static STATE: HeaderName = HeaderName::from_static("octopus-ratelimit");
 
 /// A token bucket, as the server describes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,26 +43,27 @@ pub(super) struct Advice {
 }
 
 impl Advice {
-    /// Reads the head of an answer. `now` is for a `Retry-After` that is a date.
-    pub(super) fn read(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Self {
-        let policy = match (parameter(headers, &POLICY, "l"), parameter(headers, &POLICY, "rpm")) {
-            (Some(burst), Some(rpm)) if burst >= 1.0 && rpm > 0.0 => {
-                Some(Policy { burst, per_second: rpm / 60.0 })
-            }
-            _ => None,
-        };
-        let remaining = parameter(headers, &STATE, "r");
+    /// Reads the head of an answer. `clock` is for a `Retry-After` that is a date.
+    pub(super) fn read(status: StatusCode, headers: &HeaderMap, clock: &dyn Clock) -> Self {
+        let text = |header: &HeaderName| headers.get(header).and_then(|value| value.to_str().ok());
+        let policy = text(&POLICY).and_then(|policy| {
+            let (burst, rpm) = (parameter(policy, "l")?, parameter(policy, "rpm")?);
+            (burst >= 1.0 && rpm > 0.0).then_some(Policy { burst, per_second: rpm / 60.0 })
+        });
+        let remaining = text(&STATE).and_then(|state| parameter(state, "r"));
         let refused_for = (status == StatusCode::TOO_MANY_REQUESTS).then(|| {
             let next = policy.map(|policy| policy.time_for(1.0));
-            retry_after(headers, now).or(next).unwrap_or(UNTOLD).min(limits::RETRY_AFTER_MAX)
+            retry_after(headers, clock.now())
+                .or(next)
+                .unwrap_or(UNTOLD)
+                .min(limits::RETRY_AFTER_MAX)
         });
         Self { policy, remaining, refused_for }
     }
 }
 
-/// One parameter of a header like `l=200;rpm=600`.
-fn parameter(headers: &HeaderMap, header: &HeaderName, wanted: &str) -> Option<f64> {
-    let text = headers.get(header)?.to_str().ok()?;
+/// One parameter of a text like `l=200;rpm=600`.
+fn parameter(text: &str, wanted: &str) -> Option<f64> {
     let found = text.split([';', ',']).find_map(|part| {
         let (name, value) = part.split_once('=')?;
         name.trim().eq_ignore_ascii_case(wanted).then_some(value)
@@ -81,14 +83,15 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::clock::ManualClock;
 
     fn read(status: u16, lines: &[(&'static str, &'static str)]) -> Advice {
         let mut headers = HeaderMap::new();
         for (name, value) in lines {
             headers.insert(*name, HeaderValue::from_static(value));
         }
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        Advice::read(StatusCode::from_u16(status).unwrap(), &headers, now)
+        let clock = ManualClock::at(784_111_777);
+        Advice::read(StatusCode::from_u16(status).unwrap(), &headers, &clock)
     }
 
     #[test]

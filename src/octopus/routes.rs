@@ -4,7 +4,7 @@ use http::Method;
 
 use super::capability::{Capabilities, Capability};
 use super::catalogue::{API, About, OUTSIDE, Row, unplaced};
-use super::place::{Place, Segments, is, plain};
+use super::place::{Place, Segments, has_escapes, is, plain};
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy)]
@@ -87,7 +87,7 @@ fn hides_a_slash(place: &Place<'_>) -> bool {
     segments
         .by_ref()
         .take(unrefined)
-        .any(|segment| segment.contains('%') && segment.to_ascii_lowercase().contains(ESCAPED))
+        .any(|segment| has_escapes(segment) && segment.to_ascii_lowercase().contains(ESCAPED))
 }
 
 /// Whether a place fits a row's template. One without `{space}` belongs to the server alone.

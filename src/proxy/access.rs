@@ -1,12 +1,14 @@
 //! With what a request goes to Octopus: an access token or an API key of its service account; and the
 //! one use of an ID token that serves once.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::Proxy;
 use super::journey::Journey;
 use super::refusal::Refusal;
-use crate::broker::{Admission, Credential, UseError};
+use crate::broker::{Admission, Credential, ExchangeFailure, UseError};
 use crate::telemetry::error_chain;
 
 impl Proxy {
@@ -40,9 +42,11 @@ impl Proxy {
     ) -> Result<Credential, Refusal> {
         use crate::telemetry::AccessTokenResult::{Miss, RememberedFailure};
 
-        let start = self.clock.elapsed();
-        let outcome = self.broker.credential(admission, patience).await;
-        let waited = self.clock.elapsed().saturating_sub(start);
+        // What is at hand is not waited for, and needs no clock.
+        let (outcome, waited) = match self.broker.credential_at_hand(admission) {
+            Some(credential) => (Ok(credential), Duration::ZERO),
+            None => self.awaited_credential(admission, patience).await,
+        };
         match outcome {
             Ok(credential) => {
                 if let Credential::AccessToken(obtained) = &credential {
@@ -58,6 +62,16 @@ impl Proxy {
                     .retrying_after(failure.retry_after))
             }
         }
+    }
+
+    async fn awaited_credential(
+        &self,
+        admission: &Admission,
+        patience: Instant,
+    ) -> (Result<Credential, ExchangeFailure>, Duration) {
+        let start = self.clock.elapsed();
+        let outcome = self.broker.credential(admission, patience).await;
+        (outcome, self.clock.elapsed().saturating_sub(start))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 use crate::telemetry::Code;
 
 /// Every header that Octopus or a proxy would take for a credential.
-pub(super) const CARRIERS: [HeaderName; 6] = [
+pub(super) static CARRIERS: [HeaderName; 6] = [
     header::AUTHORIZATION,
     HeaderName::from_static("x-octopus-apikey"),
     HeaderName::from_static("x-nuget-apikey"),
@@ -17,6 +17,10 @@ pub(super) const CARRIERS: [HeaderName; 6] = [
     HeaderName::from_static("x-octopus-csrf-token"),
     header::PROXY_AUTHORIZATION,
 ];
+
+/// Those that bear an API key.
+static KEYS: [HeaderName; 2] =
+    [HeaderName::from_static("x-octopus-apikey"), HeaderName::from_static("x-nuget-apikey")];
 
 /// What stands where a credential may stand. Nothing of it was checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,8 +58,7 @@ pub(super) fn find<'a>(
         // RFC 9110 5.3: the field is not a list, so two lines are two opinions.
         (Some(_), Some(_)) => return Err(Code::AmbiguousCredentials),
     };
-    let keys = ["x-octopus-apikey", "x-nuget-apikey"];
-    let keys = keys.iter().flat_map(|name| headers.get_all(*name));
+    let keys = KEYS.iter().flat_map(|name| headers.get_all(name));
     let keys = keys.map(|value| value.as_bytes().trim_ascii());
     let keys = keys.chain(query_keys.iter().map(String::as_bytes));
     let mut keys = keys.filter(|key| !key.is_empty());

@@ -47,7 +47,7 @@ fn stays_here(name: &HeaderName) -> bool {
     is_hop_by_hop(text)
         || is_forwarding(text)
         || matches!(text, "content-length" | "expect")
-        || text.contains('_')
+        || text.as_bytes().contains(&b'_')
         || *name == SERVICE_ACCOUNT
         || CARRIERS.contains(name)
 }
@@ -62,7 +62,7 @@ fn stays_from_caller(name: &HeaderName) -> bool {
 }
 
 /// Fields that `Connection` can't name away: the request was judged with them.
-const PROTECTED: [HeaderName; 6] = [
+static PROTECTED: [HeaderName; 6] = [
     header::HOST,
     header::CONTENT_TYPE,
     header::CONTENT_LENGTH,

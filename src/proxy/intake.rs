@@ -104,7 +104,7 @@ impl Proxy {
         let text = match found {
             Found::Nothing => return Ok(Presented::Nothing),
             Found::Key(text) => return Ok(Presented::StandIn(credentials::stand_in(text))),
-            Found::Bearer(text) => std::str::from_utf8(text).map_err(|_| Code::TokenMalformed)?,
+            Found::Bearer(text) => text,
         };
         let most = self.limits.id_token_bytes;
         let token = self.broker.recognize_again(text, most, &origin.last_token);

@@ -102,8 +102,9 @@ pub fn check_target(raw: &str) -> Result<String, Code> {
 /// True if every reader sees the same segments in a path.
 fn is_safe_path(path: &str) -> bool {
     // Nearly every path: nothing in it that anybody could decode, trim or fold.
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte);
-    if path.bytes().all(is_plain) && !path.contains("//") {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    let has_empty_segments = path.as_bytes().windows(2).any(|two| two == b"//");
+    if path.bytes().all(is_plain) && !has_empty_segments {
         return true;
     }
     if path.contains(['\\', ';']) || !has_sound_escapes(path) {
