@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::identity::{IdToken, SingleUse, VerifiedToken, VerifyError};
 use crate::octopus::{ApiKey, Grant, ServiceAccount};
 use crate::telemetry::{Code, Missed};
+use crate::trust::Rule;
 
 /// The proof that a request may go to Octopus: this identity, by this rule, as this service
 /// account. Clones share it.
@@ -25,9 +26,11 @@ pub struct Admission {
 pub(super) struct Admitted {
     pub(super) caller: Caller,
     /// `None` for the broker's own identity, which no rule judges.
-    pub(super) rule: Option<String>,
+    pub(super) rule: Option<Arc<Rule<Arc<Grant>>>>,
     pub(super) service_account: Arc<ServiceAccount>,
     pub(super) grant: Arc<Grant>,
+    /// Whether the caller named the service account: without a name another rule might have been first.
+    pub(super) was_named: bool,
     key: Arc<AccessKey>,
     number: u64,
 }
@@ -74,17 +77,25 @@ impl<'a> Identity<'a> {
 }
 
 impl Admitted {
-    /// This caller, by this rule.
+    /// This caller, by this rule, without naming an account.
     pub(super) fn new(
         caller: Caller,
-        rule: Option<String>,
+        rule: Option<Arc<Rule<Arc<Grant>>>>,
         service_account: Arc<ServiceAccount>,
         grant: Arc<Grant>,
-    ) -> Arc<Self> {
+    ) -> Self {
         let identity = caller.identity(&service_account);
         let key = Arc::new(AccessKey::of(identity, &service_account));
         let number = RANDOM.hash_one((identity.issuer, identity.subject));
-        Arc::new(Self { caller, rule, service_account, grant, key, number })
+        Self { caller, rule, service_account, grant, was_named: false, key, number }
+    }
+
+    /// Whether it is what a caller would be admitted as that names this account, or none.
+    pub(super) fn answers(&self, named: Option<&str>) -> bool {
+        match named {
+            Some(name) => name == self.service_account.name,
+            None => !self.was_named,
+        }
     }
 }
 
@@ -136,7 +147,7 @@ impl Admission {
 
     /// The rule that matched.
     pub fn rule(&self) -> Option<&str> {
-        self.admitted.rule.as_deref()
+        self.admitted.rule.as_ref().map(|rule| &*rule.name)
     }
 
     /// Whom the request is made as.

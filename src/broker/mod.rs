@@ -176,7 +176,7 @@ impl Broker {
         let read_again = || self.verifier.claims_of(&id_token, &known.token);
         let claims = claims.or_else(read_again).ok_or(AdmissionError::NoClaims)?;
         let admitted = self.authorize(&known, &claims, service_account)?;
-        known.admit(service_account, &admitted);
+        known.admit(&admitted);
         Ok(Admission::of(admitted, Some(id_token)))
     }
 
@@ -210,11 +210,13 @@ impl Broker {
             Err(denial) => return Err(AdmissionError::NoRule { token, missed: denial.missed }),
         };
         let account = self.service_accounts.get(&rule.service_account);
-        let (name, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
         let Some(account) = account.cloned() else {
-            return Err(AdmissionError::NoAccount { rule: name });
+            return Err(AdmissionError::NoAccount { rule: rule.name.clone() });
         };
-        Ok(Admitted::new(Caller::Workload(token), Some(name), account, grant))
+        let (caller, grant) = (Caller::Workload(token), Arc::clone(&rule.grant));
+        let mut admitted = Admitted::new(caller, Some(Arc::clone(rule)), account, grant);
+        admitted.was_named = service_account.is_some();
+        Ok(Arc::new(admitted))
     }
 
     /// The service account with this id or name.
@@ -283,10 +285,10 @@ impl Broker {
             accounts.find(|account| account.is_same_account(earlier.service_account()))?;
         let claims = self.verifier.claims_of(id_token, token)?;
         let rule = self.policy.authorize((token, &claims), Some(&account.name)).ok()?;
-        let (name, grant) = (rule.name.clone(), Arc::clone(&rule.grant));
-        let caller = earlier.caller().clone();
-        let admitted = Admitted::new(caller, Some(name), Arc::clone(account), grant);
-        Some(Admission::of(admitted, Some(id_token.clone())))
+        let (caller, grant) = (earlier.caller().clone(), Arc::clone(&rule.grant));
+        let rule = Some(Arc::clone(rule));
+        let admitted = Admitted::new(caller, rule, Arc::clone(account), grant);
+        Some(Admission::of(Arc::new(admitted), Some(id_token.clone())))
     }
 
     /// How many verified tokens are remembered that have not ended.

@@ -94,6 +94,7 @@ impl OwnIdentity {
 
     fn admission(&self, caller: Caller) -> Admission {
         let service_account = Arc::clone(&self.service_account);
-        Admission::of(Admitted::new(caller, None, service_account, Arc::clone(&self.grant)), None)
+        let admitted = Admitted::new(caller, None, service_account, Arc::clone(&self.grant));
+        Admission::of(Arc::new(admitted), None)
     }
 }

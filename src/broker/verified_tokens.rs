@@ -26,9 +26,9 @@ pub(super) struct VerifiedTokens {
 #[derive(Debug)]
 pub(super) struct KnownToken {
     pub(super) token: Arc<VerifiedToken>,
-    /// As whom, when it was last admitted; with the service account that was named. A job names
-    /// the same account with nearly all its requests, or none.
-    admitted: ArcSwapOption<(Option<String>, Arc<Admitted>)>,
+    /// As whom, when it was last admitted. A job names the same account with nearly all its
+    /// requests, or none.
+    admitted: ArcSwapOption<Admitted>,
 }
 
 /// An ID token that somebody presents.
@@ -74,14 +74,12 @@ impl PresentedToken {
 impl KnownToken {
     /// What it is admitted as, if that is known for this name.
     pub(super) fn admitted(&self, service_account: Option<&str>) -> Option<Arc<Admitted>> {
-        let last = self.admitted.load();
-        let (named, admitted) = &**last.as_ref()?;
-        (named.as_deref() == service_account).then(|| Arc::clone(admitted))
+        let last = self.admitted.load_full();
+        last.filter(|admitted| admitted.answers(service_account))
     }
 
-    pub(super) fn admit(&self, service_account: Option<&str>, admitted: &Arc<Admitted>) {
-        let named = service_account.map(str::to_owned);
-        self.admitted.store(Some(Arc::new((named, Arc::clone(admitted)))));
+    pub(super) fn admit(&self, admitted: &Arc<Admitted>) {
+        self.admitted.store(Some(Arc::clone(admitted)));
     }
 }
 

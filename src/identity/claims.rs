@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::json::{Json, Members};
+use super::times::Times;
 use crate::limits;
 
 /// All claims; the registered ones with the types that RFC 7519 gives them.
@@ -16,14 +17,12 @@ pub struct Claims {
     all: Members,
 }
 
-/// The registered claims but `aud` (RFC 7519 4.1): all that is asked for with each request.
+/// The registered claims but `aud` (RFC 7519 4.1).
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Registered {
     pub(super) issuer: String,
     pub(super) subject: String,
-    pub(super) expires: f64,
-    pub(super) not_before: Option<f64>,
-    pub(super) issued_at: Option<f64>,
+    pub(super) times: Times,
     pub(super) token_id: Option<String>,
 }
 
@@ -64,9 +63,11 @@ impl Claims {
         let registered = Registered {
             issuer,
             subject,
-            expires: numeric_date(&all, "exp")?.ok_or(missing)?,
-            not_before: numeric_date(&all, "nbf")?,
-            issued_at: numeric_date(&all, "iat")?,
+            times: Times {
+                expires: numeric_date(&all, "exp")?.ok_or(missing)?,
+                not_before: numeric_date(&all, "nbf")?,
+                issued_at: numeric_date(&all, "iat")?,
+            },
             token_id: all.get("jti").and_then(Json::as_str).map(str::to_owned),
         };
         Ok(Self { registered, audience, all })

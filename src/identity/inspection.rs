@@ -250,7 +250,7 @@ impl Verifier {
         inspection.note(Check::Claims, Ok(()));
         if let Some(trusted) = trusted {
             let issuer = Arc::clone(&trusted.issuer);
-            inspection.note(Check::Times, times::check(&claims.registered, &issuer, now));
+            inspection.note(Check::Times, times::check(&claims.registered.times, &issuer, now));
             let audience = self.audience(&claims, &issuer);
             inspection.audience = audience.as_ref().ok().map(ToString::to_string);
             inspection.note(Check::Audience, audience.map(drop));

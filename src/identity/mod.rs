@@ -27,6 +27,7 @@ mod payload;
 mod svid;
 mod times;
 mod trusted;
+mod verified_token;
 mod verifier;
 
 pub use algorithm::Algorithm;
@@ -40,4 +41,5 @@ pub use json::{Json, Members, Text};
 pub use jwks::{KeySet, KeySetError};
 pub use key_store::{KeyStatus, KeyStore};
 pub(crate) use own_claims::{OwnClaims, own_claims};
-pub use verifier::{Rejected, SingleUse, VerifiedToken, Verifier, VerifyError};
+pub use verified_token::{SingleUse, VerifiedToken};
+pub use verifier::{Rejected, Verifier, VerifyError};

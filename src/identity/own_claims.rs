@@ -25,8 +25,8 @@ pub(crate) fn own_claims(token: &IdToken) -> Result<OwnClaims, ClaimsError> {
         issuer: claims.registered.issuer,
         subject: claims.registered.subject,
         audiences: claims.audience,
-        expires: claims.registered.expires,
-        issued_at: claims.registered.issued_at,
+        expires: claims.registered.times.expires,
+        issued_at: claims.registered.times.issued_at,
     })
 }
 

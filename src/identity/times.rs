@@ -1,33 +1,44 @@
 //! Whether a token's times hold: pure, so that it is tested as a table.
 
-use super::claims::{ClaimsError, Registered};
+use super::claims::ClaimsError;
 use super::issuer::Issuer;
 use super::verifier::VerifyError;
 use crate::limits::CLOCK_LEEWAY;
 
+/// When a token is valid (RFC 7519 4.1.4 to 4.1.6), in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Times {
+    /// `exp`
+    pub(super) expires: f64,
+    /// `nbf`
+    pub(super) not_before: Option<f64>,
+    /// `iat`
+    pub(super) issued_at: Option<f64>,
+}
+
 /// Checks `exp`, `nbf`, `iat`, lifetime and age against `now` (seconds since 1970), each with the
 /// leeway, in this order.
-pub(super) fn check(claims: &Registered, issuer: &Issuer, now: f64) -> Result<(), VerifyError> {
+pub(super) fn check(times: &Times, issuer: &Issuer, now: f64) -> Result<(), VerifyError> {
     let leeway = CLOCK_LEEWAY.as_secs_f64();
     // RFC 7519 4.1.4: the current time must be *before* `exp`.
-    if !is_before_end(claims, now) {
-        return Err(VerifyError::Expired { seconds: whole(now - claims.expires) });
+    if !is_before_end(times, now) {
+        return Err(VerifyError::Expired { seconds: whole(now - times.expires) });
     }
-    for (claim, time) in [("nbf", claims.not_before), ("iat", claims.issued_at)] {
+    for (claim, time) in [("nbf", times.not_before), ("iat", times.issued_at)] {
         let Some(time) = time else { continue };
-        if now < time - leeway || (claim == "nbf" && time > claims.expires) {
+        if now < time - leeway || (claim == "nbf" && time > times.expires) {
             return Err(VerifyError::NotYetValid { claim, seconds: whole(time - now) });
         }
     }
     // Without `iat` the token is at least as old as now, so this is its shortest possible life.
-    let issued_at = claims.issued_at.unwrap_or(now);
-    if claims.expires - issued_at > issuer.max_token_lifetime.as_secs_f64() + leeway {
+    let issued_at = times.issued_at.unwrap_or(now);
+    if times.expires - issued_at > issuer.max_token_lifetime.as_secs_f64() + leeway {
         return Err(VerifyError::Lifetime);
     }
     let Some(max_age) = issuer.max_token_age else {
         return Ok(());
     };
-    let Some(issued_at) = claims.issued_at else {
+    let Some(issued_at) = times.issued_at else {
         let missing =
             ClaimsError { claim: "iat", fault: "is missing, and the token's age is limited" };
         return Err(VerifyError::Claims(missing));
@@ -39,8 +50,8 @@ pub(super) fn check(claims: &Registered, issuer: &Issuer, now: f64) -> Result<()
 }
 
 /// Whether `exp` is still to come, with the leeway.
-pub(super) fn is_before_end(claims: &Registered, now: f64) -> bool {
-    now < claims.expires + CLOCK_LEEWAY.as_secs_f64()
+pub(super) fn is_before_end(times: &Times, now: f64) -> bool {
+    now < times.expires + CLOCK_LEEWAY.as_secs_f64()
 }
 
 #[expect(
@@ -100,7 +111,7 @@ mod tests {
         for (times, expected) in rows {
             let payload = format!(r#"{{"iss":"i","sub":"s",{times}}}"#);
             let claims = Claims::parse(payload.as_bytes()).unwrap();
-            let outcome = check(&claims.registered, &issuer, 1_795_000_000.0);
+            let outcome = check(&claims.registered.times, &issuer, 1_795_000_000.0);
             assert_eq!(outcome.err().map(|error| error.code()), expected, "{times}");
         }
     }

@@ -5,83 +5,17 @@ use std::sync::Arc;
 
 use fnv::FnvHashMap;
 
-use super::claims::{Claims, ClaimsError, Registered};
+use super::claims::{Claims, ClaimsError};
 use super::header::Header;
 use super::id_token::{IdToken, IdTokenError};
-use super::issuer::{Issuer, Replay, TokenKind};
+use super::issuer::{Issuer, TokenKind};
 use super::key_store::KeyStore;
 use super::payload::Payload;
 use super::trusted::{Named, Reading, Trusted};
+use super::verified_token::VerifiedToken;
 use super::{svid, times};
 use crate::clock::Clock;
 use crate::telemetry::{Code, Metrics, Verification};
-
-/// A token whose form, algorithm, header, issuer, key, signature, times and audience were checked.
-///
-/// It lasts as long as it is remembered, and has what each request asks for. The other claims are
-/// many times as large, and are read from the ID token when rules are to be tried.
-#[derive(Debug)]
-pub struct VerifiedToken {
-    issuer: Arc<Issuer>,
-    audience: Arc<str>,
-    claims: Registered,
-    /// The key set that verified it.
-    key_generation: u64,
-}
-
-impl VerifiedToken {
-    /// The operator's name of the issuer.
-    pub fn issuer_name(&self) -> &str {
-        &self.issuer.name
-    }
-
-    /// `iss`
-    pub fn issuer(&self) -> &str {
-        &self.claims.issuer
-    }
-
-    /// `sub`
-    pub fn subject(&self) -> &str {
-        &self.claims.subject
-    }
-
-    /// The one audience of ours that the token names.
-    pub fn audience(&self) -> &str {
-        &self.audience
-    }
-
-    /// `jti`, if there is one.
-    pub fn token_id(&self) -> Option<&str> {
-        self.claims.token_id.as_deref()
-    }
-
-    /// Which token it is, if each of its issuer's serves once.
-    pub fn single_use(&self) -> Option<SingleUse<'_>> {
-        let token_id = self.token_id().filter(|_| self.issuer.replay == Replay::Once)?;
-        Some(SingleUse { issuer: &self.issuer.url, token_id, expires: self.claims.expires })
-    }
-
-    /// True once `exp` is past, with the leeway: from then on it is not believed.
-    pub fn has_ended_at(&self, unix_seconds: f64) -> bool {
-        !times::is_before_end(&self.claims, unix_seconds)
-    }
-
-    /// False once `exp` is past, without any leeway: Octopus need not forgive what we do.
-    pub fn is_live_at(&self, unix_seconds: f64) -> bool {
-        unix_seconds < self.claims.expires
-    }
-}
-
-/// What tells a token that serves once from every other.
-#[derive(Debug, Clone, Copy)]
-pub struct SingleUse<'a> {
-    /// The issuer, as it is configured.
-    pub issuer: &'a str,
-    /// `jti`
-    pub token_id: &'a str,
-    /// `exp`, in seconds since 1970.
-    pub expires: f64,
-}
 
 /// A token that is not believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -235,10 +169,11 @@ impl Verifier {
 
     /// The issuer of a token that was verified once.
     fn trusted(&self, token: &VerifiedToken) -> Option<&Trusted> {
-        match token.issuer.kind {
-            TokenKind::IdToken => self.issuers.get(&token.claims.issuer),
-            TokenKind::JwtSvid => self.trust_domains.get(&token.issuer.url),
-        }
+        let issuers = match token.issuer.kind {
+            TokenKind::IdToken => &self.issuers,
+            TokenKind::JwtSvid => &self.trust_domains,
+        };
+        issuers.get(&token.issuer.url)
     }
 
     /// All claims of a token that was verified once.
@@ -268,7 +203,7 @@ impl Verifier {
             return Ok(false);
         }
         let issuer = token.issuer_name();
-        match times::check(&token.claims, &token.issuer, self.clock.unix_seconds()) {
+        match times::check(&token.times, &token.issuer, self.clock.unix_seconds()) {
             Ok(()) => {
                 self.metrics.token_verified(Some(issuer), Verification::Cached);
                 Ok(true)
@@ -295,10 +230,10 @@ impl Verifier {
         let key_generation = trusted.verify_signature(token, &reading.header).await?;
         let claims = trusted.claims(reading.payload)?;
         let issuer = Arc::clone(&trusted.issuer);
-        times::check(&claims.registered, &issuer, self.clock.unix_seconds())?;
+        times::check(&claims.registered.times, &issuer, self.clock.unix_seconds())?;
         let audience = Arc::clone(self.audience(&claims, &issuer)?);
-        let registered = claims.registered.clone();
-        Ok((VerifiedToken { issuer, audience, claims: registered, key_generation }, claims))
+        let verified = VerifiedToken::new(issuer, audience, &claims.registered, key_generation);
+        Ok((verified, claims))
     }
 
     /// The issuer that `iss` names, byte for byte; else the trust domain in `sub`.

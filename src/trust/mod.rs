@@ -20,6 +20,7 @@ mod trial;
 mod wildcards;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub use condition::{Condition, Test};
 pub use glob::{Glob, GlobError};
@@ -37,7 +38,8 @@ use crate::telemetry::Missed;
 /// The rules, in order, found by issuer and audience.
 #[derive(Debug)]
 pub struct Policy<G> {
-    rules: Vec<Rule<G>>,
+    /// Shared with those whom they let in.
+    rules: Vec<Arc<Rule<G>>>,
     /// Issuer's name, then audience.
     candidates: HashMap<String, HashMap<String, Candidates>>,
 }
@@ -64,7 +66,7 @@ impl<G> Policy<G> {
         };
         let candidates =
             groups.into_iter().map(|(issuer, group)| (issuer, by_audience(group))).collect();
-        Self { rules, candidates }
+        Self { rules: rules.into_iter().map(Arc::new).collect(), candidates }
     }
 
     /// The first rule that the token satisfies, of those for `service_account` if one is named.
@@ -72,13 +74,13 @@ impl<G> Policy<G> {
         &self,
         (token, claims): (&VerifiedToken, &Claims),
         service_account: Option<&str>,
-    ) -> Result<&Rule<G>, Denial> {
+    ) -> Result<&Arc<Rule<G>>, Denial> {
         let claim = |address: &ClaimAddress| claims.at(address);
         let Some(group) = self.group(token.issuer_name(), token.audience()) else {
             return Err(Denial { missed: Vec::new() });
         };
         let mut promising = group.promising(claim).filter_map(|at| self.rules.get(at));
-        let decides = |rule: &&Rule<G>| rule.is_for(service_account) && rule.holds(claim);
+        let decides = |rule: &&Arc<Rule<G>>| rule.is_for(service_account) && rule.holds(claim);
         promising.find(decides).ok_or_else(|| {
             // What each rule misses takes words, so that it is asked for only now.
             let tried = group.all().filter_map(|at| self.rules.get(at));
@@ -91,7 +93,8 @@ impl<G> Policy<G> {
     /// The rules that may be tried on a token of this issuer for this audience.
     fn candidates(&self, issuer: &str, audience: &str) -> impl Iterator<Item = &Rule<G>> {
         let group = self.group(issuer, audience);
-        group.into_iter().flat_map(Candidates::all).filter_map(|at| self.rules.get(at))
+        let rules = group.into_iter().flat_map(Candidates::all).map(|at| self.rules.get(at));
+        rules.flatten().map(|rule| &**rule)
     }
 
     fn group(&self, issuer: &str, audience: &str) -> Option<&Candidates> {
@@ -99,7 +102,7 @@ impl<G> Policy<G> {
     }
 
     /// All rules, in order.
-    pub fn rules(&self) -> &[Rule<G>] {
-        &self.rules
+    pub fn rules(&self) -> impl Iterator<Item = &Rule<G>> {
+        self.rules.iter().map(|rule| &**rule)
     }
 }

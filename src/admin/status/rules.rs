@@ -52,7 +52,7 @@ pub(super) fn of(policy: &Policy<Arc<Grant>>, matched: &HashMap<String, u64>) ->
         grant: GrantStatus::of(&rule.grant),
         matched: matched.get(&rule.name).copied().unwrap_or_default(),
     };
-    policy.rules().iter().map(status).collect()
+    policy.rules().map(status).collect()
 }
 
 impl ConditionStatus {
