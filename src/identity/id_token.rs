@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use memchr::{memchr, memrchr};
 
 use crate::hex::hex;
 use crate::secret::Secret;
@@ -58,7 +59,8 @@ impl IdToken {
     /// A text of which only the dots are looked for. It is to have the fingerprint of an earlier token,
     /// so that its form need not be checked.
     pub(crate) fn unchecked(text: &str, fingerprint: Fingerprint) -> Option<Self> {
-        let (payload, signature) = (text.find('.')? + 1, text.rfind('.')? + 1);
+        let (first, last) = (memchr(b'.', text.as_bytes())?, memrchr(b'.', text.as_bytes())?);
+        let (payload, signature) = (first + 1, last + 1);
         Some(Self { text: Arc::new(Secret::new(text)), payload, signature, fingerprint })
     }
 
