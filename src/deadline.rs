@@ -5,22 +5,22 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Moving it is a store. Only a deadline that comes nearer, or one that is looked at when an earlier
+/// One that nobody looks at is no more than a time. Moving it is a store. Only a deadline that comes nearer, or one that is looked at when an earlier
 /// one has passed, is told to the timer: a connection that is busy does so once in a while, not
 /// with each request.
 #[derive(Debug)]
 pub struct Deadline {
     due: Instant,
-    sleep: Pin<Box<Sleep>>,
+    /// Once somebody has looked.
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Deadline {
     /// Due after so long.
     pub fn after(duration: Duration) -> Self {
-        let sleep = Box::pin(tokio::time::sleep(duration));
-        Self { due: sleep.deadline(), sleep }
+        Self { due: Instant::now() + duration, sleep: None }
     }
 
     /// Due after so long from now, whatever it was before.
@@ -30,12 +30,14 @@ impl Deadline {
 
     /// Ready once it has passed.
     pub fn poll_passed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let due = self.due;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
         loop {
-            if self.sleep.deadline() > self.due || self.sleep.is_elapsed() {
-                self.sleep.as_mut().reset(self.due);
+            if sleep.deadline() > due || sleep.is_elapsed() {
+                sleep.as_mut().reset(due);
             }
-            ready!(self.sleep.as_mut().poll(context));
-            if self.sleep.deadline() >= self.due {
+            ready!(sleep.as_mut().poll(context));
+            if sleep.deadline() >= due {
                 return Poll::Ready(());
             }
         }
