@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// One that nobody looks at is no more than a time. Moving it is a store. Only a deadline that comes nearer, or one that is looked at when an earlier
-/// one has passed, is told to the timer: a connection that is busy does so once in a while, not
-/// with each request.
+/// One that nobody looks at is no more than a time, and moving it is a store. Only a deadline that comes
+/// nearer, or one that is looked at when an earlier one has passed, is told to the timer: a connection
+/// that is busy does so once in a while, not with each request.
 #[derive(Debug)]
 pub struct Deadline {
     due: Instant,
@@ -68,6 +68,16 @@ mod tests {
         deadline.set(Duration::from_secs(5));
         assert_eq!(passes_after(&mut deadline).await, 5);
         assert_eq!(passes_after(&mut deadline).await, 0, "it has passed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_moved_before_anybody_looked_passes_when_it_was_last_set_to() {
+        for seconds in [3, 60, 600] {
+            let mut deadline = Deadline::after(Duration::from_secs(60));
+            deadline.set(Duration::from_secs(seconds));
+
+            assert_eq!(passes_after(&mut deadline).await, seconds);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
-//! Writing what stands in several pieces: a system call that takes pieces costs more than one that
-//! takes bytes, and for what is small more than to copy the pieces together as well.
+//! Writing what stands in several pieces: `writev` costs more than `send`, and for little data more
+//! than copying the pieces together first.
 
 use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;

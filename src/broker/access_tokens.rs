@@ -167,7 +167,7 @@ impl AccessTokens {
         admission.is_exchangeable_at(self.core.clock.unix_seconds() + pause.as_secs_f64())
     }
 
-    /// The token that is cached, if nothing is to be done about it.
+    /// The token that is cached, and counted as such, if nothing is to be done about it.
     pub(super) fn at_hand(&self, admission: &Admission) -> Option<Obtained> {
         let now = self.core.clock.reading();
         let cached = self.core.usable(admission.key(), now)?;

@@ -30,7 +30,7 @@ pub(super) struct Admitted {
     pub(super) service_account: Arc<ServiceAccount>,
     pub(super) grant: Arc<Grant>,
     /// Whether the caller named the service account: without a name another rule might have been first.
-    pub(super) was_named: bool,
+    was_named: bool,
     key: Arc<AccessKey>,
     number: u64,
 }
@@ -77,17 +77,19 @@ impl<'a> Identity<'a> {
 }
 
 impl Admitted {
-    /// This caller, by this rule, without naming an account.
+    /// This caller, by this rule; it named this account, or none.
     pub(super) fn new(
         caller: Caller,
         rule: Option<Arc<Rule<Arc<Grant>>>>,
         service_account: Arc<ServiceAccount>,
         grant: Arc<Grant>,
+        named: Option<&str>,
     ) -> Self {
         let identity = caller.identity(&service_account);
         let key = Arc::new(AccessKey::of(identity, &service_account));
         let number = RANDOM.hash_one((identity.issuer, identity.subject));
-        Self { caller, rule, service_account, grant, was_named: false, key, number }
+        let was_named = named.is_some();
+        Self { caller, rule, service_account, grant, was_named, key, number }
     }
 
     /// Whether it is what a caller would be admitted as that names this account, or none.

@@ -214,9 +214,8 @@ impl Broker {
             return Err(AdmissionError::NoAccount { rule: rule.name.clone() });
         };
         let (caller, grant) = (Caller::Workload(token), Arc::clone(&rule.grant));
-        let mut admitted = Admitted::new(caller, Some(Arc::clone(rule)), account, grant);
-        admitted.was_named = service_account.is_some();
-        Ok(Arc::new(admitted))
+        let rule = Some(Arc::clone(rule));
+        Ok(Arc::new(Admitted::new(caller, rule, account, grant, service_account)))
     }
 
     /// The service account with this id or name.
@@ -228,7 +227,8 @@ impl Broker {
         by_id.or_else(|| self.service_accounts.get(id_or_name)).map(|account| &**account)
     }
 
-    /// The credential with which a request of this admission goes to Octopus, if it is at hand.
+    /// The credential with which a request of this admission goes to Octopus, if it is at hand; counted
+    /// as had from the cache.
     pub fn credential_at_hand(&self, admission: &Admission) -> Option<Credential> {
         match admission.api_key() {
             Some(key) => Some(Credential::ApiKey(key.header_value(&*self.clock))),
@@ -236,8 +236,17 @@ impl Broker {
         }
     }
 
-    /// The same; if it is not at hand, an access token is waited for. A rate limit of exchanges is
+    /// The same where it is not at hand: an access token is waited for. A rate limit of exchanges is
     /// waited out until `patience` ends.
+    pub async fn awaited_credential(
+        &self,
+        admission: &Admission,
+        patience: Instant,
+    ) -> Result<Credential, ExchangeFailure> {
+        self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
+    }
+
+    /// The credential, at hand or waited for.
     pub async fn credential(
         &self,
         admission: &Admission,
@@ -245,9 +254,7 @@ impl Broker {
     ) -> Result<Credential, ExchangeFailure> {
         match self.credential_at_hand(admission) {
             Some(credential) => Ok(credential),
-            None => {
-                self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
-            }
+            None => self.awaited_credential(admission, patience).await,
         }
     }
 
@@ -284,10 +291,11 @@ impl Broker {
         let account =
             accounts.find(|account| account.is_same_account(earlier.service_account()))?;
         let claims = self.verifier.claims_of(id_token, token)?;
-        let rule = self.policy.authorize((token, &claims), Some(&account.name)).ok()?;
+        let named = Some(&*account.name);
+        let rule = self.policy.authorize((token, &claims), named).ok()?;
         let (caller, grant) = (earlier.caller().clone(), Arc::clone(&rule.grant));
         let rule = Some(Arc::clone(rule));
-        let admitted = Admitted::new(caller, rule, Arc::clone(account), grant);
+        let admitted = Admitted::new(caller, rule, Arc::clone(account), grant, named);
         Some(Admission::of(Arc::new(admitted), Some(id_token.clone())))
     }
 

@@ -94,7 +94,8 @@ impl OwnIdentity {
 
     fn admission(&self, caller: Caller) -> Admission {
         let service_account = Arc::clone(&self.service_account);
-        let admitted = Admitted::new(caller, None, service_account, Arc::clone(&self.grant));
+        let grant = Arc::clone(&self.grant);
+        let admitted = Admitted::new(caller, None, service_account, grant, None);
         Admission::of(Arc::new(admitted), None)
     }
 }

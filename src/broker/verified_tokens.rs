@@ -90,8 +90,7 @@ impl Entry for Arc<KnownToken> {
 
     /// One for usual tokens.
     fn weight(&self) -> u64 {
-        let kept = self.token.subject().len() + self.token.token_id().map_or(0, str::len);
-        1 + (kept / limits::VERIFIED_TOKEN_BYTES) as u64
+        1 + (self.token.text_bytes() / limits::VERIFIED_TOKEN_BYTES) as u64
     }
 }
 

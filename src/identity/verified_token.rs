@@ -20,9 +20,9 @@ pub struct VerifiedToken {
     /// `sub`, `jti`, and `iss` if it is not the issuer's URL: one after the other, for there are many
     /// tokens, and each request looks at most of this.
     text: Box<str>,
-    /// How long the first two are, in bytes.
-    subject: usize,
-    token_id: Option<usize>,
+    /// How long the first two are.
+    subject_bytes: usize,
+    token_id_bytes: Option<usize>,
 }
 
 impl VerifiedToken {
@@ -37,15 +37,14 @@ impl VerifiedToken {
         let token_id = token_id.as_deref();
         let other_name = Some(&**named).filter(|named| *named != issuer.url);
         let text = [subject, token_id.unwrap_or_default(), other_name.unwrap_or_default()].concat();
-        let (subject, token_id) = (subject.len(), token_id.map(str::len));
         Self {
             issuer,
             audience,
             times: *times,
             key_generation,
             text: text.into(),
-            subject,
-            token_id,
+            subject_bytes: subject.len(),
+            token_id_bytes: token_id.map(str::len),
         }
     }
 
@@ -56,14 +55,14 @@ impl VerifiedToken {
 
     /// `iss`
     pub fn issuer(&self) -> &str {
-        let start = self.subject + self.token_id.unwrap_or_default();
+        let start = self.subject_bytes + self.token_id_bytes.unwrap_or_default();
         let other_name = self.text.get(start..).filter(|name| !name.is_empty());
         other_name.unwrap_or(&self.issuer.url)
     }
 
     /// `sub`
     pub fn subject(&self) -> &str {
-        self.text.get(..self.subject).unwrap_or_default()
+        self.text.get(..self.subject_bytes).unwrap_or_default()
     }
 
     /// The one audience of ours that the token names.
@@ -73,7 +72,12 @@ impl VerifiedToken {
 
     /// `jti`, if there is one.
     pub fn token_id(&self) -> Option<&str> {
-        self.text.get(self.subject..self.subject + self.token_id?)
+        self.text.get(self.subject_bytes..self.subject_bytes + self.token_id_bytes?)
+    }
+
+    /// How long its own texts are, together.
+    pub fn text_bytes(&self) -> usize {
+        self.text.len()
     }
 
     /// Which token it is, if each of its issuer's serves once.

@@ -50,7 +50,7 @@ impl<'a> Iterator for Segments<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        // Byte by byte: segments are short, and a searcher costs more to set up.
+        // Byte by byte, as in `has_escapes`.
         let start = self.0.bytes().position(|byte| byte != b'/')?;
         let rest = self.0.get(start..)?;
         let end = rest.bytes().position(|byte| byte == b'/').unwrap_or(rest.len());
@@ -75,7 +75,8 @@ pub(super) fn plain(segment: &str) -> Cow<'_, str> {
     decoded(segment).chars().map(fold).collect::<String>().into()
 }
 
-/// Whether a segment, or a path, is other than it reads.
+/// Whether there is an escape in a segment. Byte by byte: segments are short, and a searcher costs more
+/// to set up.
 pub(super) fn has_escapes(raw: &str) -> bool {
     raw.bytes().any(|byte| byte == b'%')
 }

@@ -122,6 +122,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_header_in_which_a_key_is_looked_for_never_goes_out() {
+        assert!(KEYS.iter().all(|name| CARRIERS.contains(name)));
+    }
+
     /// Header lines, keys in the query, and what is found.
     type Row<'a> = (&'a [(&'static str, &'a str)], &'a [&'a str], Result<&'a str, Code>);
 

@@ -8,16 +8,19 @@ use serde::Serialize;
 use super::escape::json_line;
 use crate::limits::LOGGED_VALUE_CHARS;
 
-/// A member's name as it stands in a line: behind another member, its value to come.
+/// A member's name as it stands in a line: behind another member, its value to come. Made by
+/// [`name!`] from a word, so that it is written in one piece.
+#[derive(Clone, Copy)]
+pub(super) struct Name(pub(super) &'static str);
+
 macro_rules! name {
-    ($name:literal) => {
-        concat!(",\"", $name, "\":")
+    ($word:literal) => {
+        $crate::telemetry::line::Name(concat!(",\"", $word, "\":"))
     };
 }
 pub(super) use name;
 
-/// The members so far. Texts may hold anything: they are escaped and cut. Names are those that
-/// [`name!`] makes, so that a member is written in two or three pieces.
+/// The members so far. Texts may hold anything: they are escaped and cut.
 pub(super) struct Line(String);
 
 impl Line {
@@ -29,37 +32,36 @@ impl Line {
     }
 
     /// A text.
-    pub(super) fn text(&mut self, name: &'static str, value: &str) {
+    pub(super) fn text(&mut self, name: Name, value: &str) {
         if is_plain(value) {
             self.quoted(name, value);
         } else {
-            self.0.push_str(name);
+            self.0.push_str(name.0);
             self.0.push_str(&json_line(value));
         }
     }
 
-    /// A text in which there is nothing to escape and nothing to cut: the program's own, or one that
-    /// was checked when it was made.
-    pub(super) fn plain(&mut self, name: &'static str, value: &str) {
+    /// A text of the program's own, in which there is nothing to escape.
+    pub(super) fn constant(&mut self, name: Name, value: &'static str) {
         debug_assert!(is_plain(value), "{value}");
         self.quoted(name, value);
     }
 
     /// A text, or no member.
-    pub(super) fn some_text(&mut self, name: &'static str, value: Option<&str>) {
+    pub(super) fn some_text(&mut self, name: Name, value: Option<&str>) {
         if let Some(value) = value {
             self.text(name, value);
         }
     }
 
     /// A number.
-    pub(super) fn number(&mut self, name: &'static str, value: impl Into<u64>) {
-        self.0.push_str(name);
+    pub(super) fn number(&mut self, name: Name, value: impl Into<u64>) {
+        self.0.push_str(name.0);
         self.0.push_str(itoa::Buffer::new().format(value.into()));
     }
 
     /// A time in milliseconds, to the microsecond: more digits are noise.
-    pub(super) fn milliseconds(&mut self, name: &'static str, value: Duration) {
+    pub(super) fn milliseconds(&mut self, name: Name, value: Duration) {
         self.number(name, u64::try_from(value.as_millis()).unwrap_or(u64::MAX));
         let thousandths = value.subsec_micros() % 1000;
         self.0.push('.');
@@ -69,14 +71,14 @@ impl Line {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
-        self.0.push_str(name);
+    pub(super) fn flag(&mut self, name: Name, value: bool) {
+        self.0.push_str(name.0);
         self.0.push_str(if value { "true" } else { "false" });
     }
 
     /// Whatever else.
-    pub(super) fn value<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) {
-        self.0.push_str(name);
+    pub(super) fn value<T: Serialize + ?Sized>(&mut self, name: Name, value: &T) {
+        self.0.push_str(name.0);
         self.0.push_str(&json_line(value));
     }
 
@@ -86,8 +88,8 @@ impl Line {
         self.0
     }
 
-    fn quoted(&mut self, name: &'static str, plain: &str) {
-        self.0.push_str(name);
+    fn quoted(&mut self, name: Name, plain: &str) {
+        self.0.push_str(name.0);
         self.0.push('"');
         self.0.push_str(plain);
         self.0.push('"');
@@ -130,7 +132,7 @@ mod tests {
         line.text(name!("hostile"), "\"\\\n\u{7f}\u{2028}é");
         line.some_text(name!("absent"), None);
         line.number(name!("status"), 200_u16);
-        line.plain(name!("constant"), "/api/{space}");
+        line.constant(name!("constant"), "/api/{space}");
         line.milliseconds(name!("soon"), Duration::from_nanos(400));
         line.milliseconds(name!("then"), Duration::from_micros(7_050));
         line.milliseconds(name!("late"), Duration::from_nanos(86_400_000_123_456));
@@ -154,7 +156,7 @@ mod tests {
         for length in [1, 2, 15, 16, 17, 31, 32, 33, LOGGED_VALUE_CHARS] {
             assert!(is_plain(&"a".repeat(length)), "{length}");
             for at in 0..length {
-                for other in ["\"", "\\", "\u{1f}", "\u{7f}"] {
+                for other in ["\"", "\\", "\u{1f}", "\u{7f}", "\u{85}", "é", "\u{2028}"] {
                     let text =
                         ["a".repeat(at).as_str(), other, &"~".repeat(length - at - 1)].concat();
                     assert!(!is_plain(&text), "{text:?}");
