@@ -18,22 +18,17 @@ pub fn poll_write_pieces<T: AsyncWrite>(
     if let [one] = pieces {
         return io.poll_write(context, one);
     }
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    if length > GATHERED_BYTES {
+        return io.poll_write_vectored(context, pieces);
+    }
     let mut bytes = [0; GATHERED_BYTES];
-    match gathered(&mut bytes, pieces) {
-        Some(bytes) => io.poll_write(context, bytes),
-        None => io.poll_write_vectored(context, pieces),
-    }
-}
-
-/// The pieces one behind the other, if there is room for all of them.
-fn gathered<'a>(room: &'a mut [u8], pieces: &[IoSlice<'_>]) -> Option<&'a [u8]> {
-    let length = pieces.iter().map(|piece| piece.len()).sum();
-    let bytes = room.get_mut(..length)?;
-    let mut rest = &mut *bytes;
+    let mut rest = bytes.as_mut_slice();
     for piece in pieces {
-        rest.write_all(piece).ok()?;
+        // There is room for all of them.
+        rest.write_all(piece)?;
     }
-    Some(bytes)
+    io.poll_write(context, bytes.get(..length).unwrap_or_default())
 }
 
 /// A stream that writes pieces so.
