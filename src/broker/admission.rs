@@ -25,14 +25,24 @@ pub struct Admission {
 #[derive(Debug)]
 pub(super) struct Admitted {
     pub(super) caller: Caller,
-    /// `None` for the broker's own identity, which no rule judges.
-    pub(super) rule: Option<Arc<Rule<Arc<Grant>>>>,
+    ground: Ground,
     pub(super) service_account: Arc<ServiceAccount>,
-    pub(super) grant: Arc<Grant>,
-    /// Whether the caller named the service account: without a name another rule might have been first.
-    was_named: bool,
     key: Arc<AccessKey>,
     number: u64,
+}
+
+/// By what somebody was admitted, and what it grants.
+#[derive(Debug)]
+pub(super) enum Ground {
+    /// A rule.
+    Rule {
+        rule: Arc<Rule<Arc<Grant>>>,
+        /// Whether the caller named the service account: without a name another rule might have been
+        /// first.
+        was_named: bool,
+    },
+    /// The broker's own identity, which no rule judges.
+    Own(Arc<Grant>),
 }
 
 /// Whose access token it is. Never wider: Octopus grants an access token to exactly these.
@@ -77,26 +87,23 @@ impl<'a> Identity<'a> {
 }
 
 impl Admitted {
-    /// This caller, by this rule; it named this account, or none.
+    /// This caller, on this ground, as this account.
     pub(super) fn new(
         caller: Caller,
-        rule: Option<Arc<Rule<Arc<Grant>>>>,
+        ground: Ground,
         service_account: Arc<ServiceAccount>,
-        grant: Arc<Grant>,
-        named: Option<&str>,
-    ) -> Self {
+    ) -> Arc<Self> {
         let identity = caller.identity(&service_account);
         let key = Arc::new(AccessKey::of(identity, &service_account));
         let number = RANDOM.hash_one((identity.issuer, identity.subject));
-        let was_named = named.is_some();
-        Self { caller, rule, service_account, grant, was_named, key, number }
+        Arc::new(Self { caller, ground, service_account, key, number })
     }
 
     /// Whether it is what a caller would be admitted as that names this account, or none.
     pub(super) fn answers(&self, named: Option<&str>) -> bool {
         match named {
             Some(name) => name == self.service_account.name,
-            None => !self.was_named,
+            None => !matches!(self.ground, Ground::Rule { was_named: true, .. }),
         }
     }
 }
@@ -149,7 +156,10 @@ impl Admission {
 
     /// The rule that matched.
     pub fn rule(&self) -> Option<&str> {
-        self.admitted.rule.as_ref().map(|rule| &*rule.name)
+        match &self.admitted.ground {
+            Ground::Rule { rule, .. } => Some(&rule.name),
+            Ground::Own(_) => None,
+        }
     }
 
     /// Whom the request is made as.
@@ -159,7 +169,10 @@ impl Admission {
 
     /// What the caller may do as that account.
     pub fn grant(&self) -> &Grant {
-        &self.admitted.grant
+        match &self.admitted.ground {
+            Ground::Rule { rule, .. } => &rule.grant,
+            Ground::Own(grant) => grant,
+        }
     }
 
     /// The API key that is used instead of exchanges, if the account has one.

@@ -29,7 +29,7 @@ pub use stand_ins::{Holder, StandInError, StandInHolding, StandIns};
 pub use used_tokens::{UseError, UsedTokens};
 pub use verified_tokens::{LastToken, PresentedToken};
 
-use admission::{Admitted, Caller};
+use admission::{Admitted, Caller, Ground};
 use verified_tokens::{KnownToken, VerifiedTokens};
 
 use crate::ambient::AmbientError;
@@ -213,9 +213,9 @@ impl Broker {
         let Some(account) = account.cloned() else {
             return Err(AdmissionError::NoAccount { rule: rule.name.clone() });
         };
-        let (caller, grant) = (Caller::Workload(token), Arc::clone(&rule.grant));
-        let rule = Some(Arc::clone(rule));
-        Ok(Arc::new(Admitted::new(caller, rule, account, grant, service_account)))
+        let was_named = service_account.is_some();
+        let ground = Ground::Rule { rule: Arc::clone(rule), was_named };
+        Ok(Admitted::new(Caller::Workload(token), ground, account))
     }
 
     /// The service account with this id or name.
@@ -236,17 +236,8 @@ impl Broker {
         }
     }
 
-    /// The same where it is not at hand: an access token is waited for. A rate limit of exchanges is
+    /// The same; if it is not at hand, an access token is waited for. A rate limit of exchanges is
     /// waited out until `patience` ends.
-    pub async fn awaited_credential(
-        &self,
-        admission: &Admission,
-        patience: Instant,
-    ) -> Result<Credential, ExchangeFailure> {
-        self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
-    }
-
-    /// The credential, at hand or waited for.
     pub async fn credential(
         &self,
         admission: &Admission,
@@ -254,7 +245,9 @@ impl Broker {
     ) -> Result<Credential, ExchangeFailure> {
         match self.credential_at_hand(admission) {
             Some(credential) => Ok(credential),
-            None => self.awaited_credential(admission, patience).await,
+            None => {
+                self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
+            }
         }
     }
 
@@ -291,12 +284,10 @@ impl Broker {
         let account =
             accounts.find(|account| account.is_same_account(earlier.service_account()))?;
         let claims = self.verifier.claims_of(id_token, token)?;
-        let named = Some(&*account.name);
-        let rule = self.policy.authorize((token, &claims), named).ok()?;
-        let (caller, grant) = (earlier.caller().clone(), Arc::clone(&rule.grant));
-        let rule = Some(Arc::clone(rule));
-        let admitted = Admitted::new(caller, rule, Arc::clone(account), grant, named);
-        Some(Admission::of(Arc::new(admitted), Some(id_token.clone())))
+        let rule = self.policy.authorize((token, &claims), Some(&account.name)).ok()?;
+        let ground = Ground::Rule { rule: Arc::clone(rule), was_named: true };
+        let admitted = Admitted::new(earlier.caller().clone(), ground, Arc::clone(account));
+        Some(Admission::of(admitted, Some(id_token.clone())))
     }
 
     /// How many verified tokens are remembered that have not ended.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 
 use super::access_tokens::AccessTokens;
-use super::admission::{Admission, Admitted, Caller};
+use super::admission::{Admission, Admitted, Caller, Ground};
 use crate::ambient::{AmbientError, AmbientIdentity, OwnToken};
 use crate::octopus::{Grant, ServiceAccount};
 
@@ -94,8 +94,7 @@ impl OwnIdentity {
 
     fn admission(&self, caller: Caller) -> Admission {
         let service_account = Arc::clone(&self.service_account);
-        let grant = Arc::clone(&self.grant);
-        let admitted = Admitted::new(caller, None, service_account, grant, None);
-        Admission::of(Arc::new(admitted), None)
+        let ground = Ground::Own(Arc::clone(&self.grant));
+        Admission::of(Admitted::new(caller, ground, service_account), None)
     }
 }

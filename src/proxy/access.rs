@@ -70,7 +70,7 @@ impl Proxy {
         patience: Instant,
     ) -> (Result<Credential, ExchangeFailure>, Duration) {
         let start = self.clock.elapsed();
-        let outcome = self.broker.awaited_credential(admission, patience).await;
+        let outcome = self.broker.credential(admission, patience).await;
         (outcome, self.clock.elapsed().saturating_sub(start))
     }
 }

@@ -93,8 +93,8 @@ impl<G> Policy<G> {
     /// The rules that may be tried on a token of this issuer for this audience.
     fn candidates(&self, issuer: &str, audience: &str) -> impl Iterator<Item = &Rule<G>> {
         let group = self.group(issuer, audience);
-        let rules = group.into_iter().flat_map(Candidates::all).map(|at| self.rules.get(at));
-        rules.flatten().map(|rule| &**rule)
+        let rules = group.into_iter().flat_map(Candidates::all).filter_map(|at| self.rules.get(at));
+        rules.map(|rule| &**rule)
     }
 
     fn group(&self, issuer: &str, audience: &str) -> Option<&Candidates> {
