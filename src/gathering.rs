@@ -82,20 +82,36 @@ mod tests {
     use super::*;
 
     /// Takes note of what it is asked to write, and takes so many bytes at a time.
-    #[derive(Debug, Default)]
+    #[derive(Debug)]
     struct Noting {
-        calls: Vec<Vec<usize>>,
-        text: Vec<u8>,
         most: usize,
+        calls: Vec<Call>,
+        text: Vec<u8>,
+    }
+
+    /// How long what was to be written was.
+    #[derive(Debug, PartialEq)]
+    enum Call {
+        Bytes(usize),
+        Pieces(Vec<usize>),
+    }
+
+    impl Noting {
+        fn note(&mut self, call: Call, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            let taken = bytes.len().min(self.most);
+            self.calls.push(call);
+            self.text.extend(&bytes[..taken]);
+            Poll::Ready(Ok(taken))
+        }
     }
 
     impl AsyncWrite for Noting {
         fn poll_write(
             self: Pin<&mut Self>,
-            context: &mut Context<'_>,
+            _: &mut Context<'_>,
             bytes: &[u8],
         ) -> Poll<io::Result<usize>> {
-            self.poll_write_vectored(context, &[IoSlice::new(bytes)])
+            self.get_mut().note(Call::Bytes(bytes.len()), bytes)
         }
 
         fn poll_write_vectored(
@@ -103,12 +119,9 @@ mod tests {
             _: &mut Context<'_>,
             pieces: &[IoSlice<'_>],
         ) -> Poll<io::Result<usize>> {
-            let noting = self.get_mut();
+            let lengths = pieces.iter().map(|piece| piece.len()).collect();
             let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.to_vec()).collect();
-            let taken = bytes.len().min(noting.most);
-            noting.calls.push(pieces.iter().map(|piece| piece.len()).collect());
-            noting.text.extend(&bytes[..taken]);
-            Poll::Ready(Ok(taken))
+            self.get_mut().note(Call::Pieces(lengths), &bytes)
         }
 
         fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -120,43 +133,37 @@ mod tests {
         }
     }
 
-    async fn written(lengths: &[usize], most: usize) -> (usize, Noting) {
-        let texts: Vec<Vec<u8>> = lengths.iter().map(|length| vec![b'x'; *length]).collect();
+    /// How many of the pieces' bytes were taken by what takes so many at a time.
+    async fn write(texts: &[&[u8]], most: usize) -> (usize, Noting) {
         let pieces: Vec<IoSlice<'_>> = texts.iter().map(|text| IoSlice::new(text)).collect();
-        let mut stream = Gathering(Noting { most, ..Noting::default() });
+        let mut stream = Gathering(Noting { most, calls: Vec::new(), text: Vec::new() });
         let taken = poll_fn(|context| Pin::new(&mut stream).poll_write_vectored(context, &pieces));
-        let taken = taken.await.unwrap();
-        (taken, stream.0)
+        (taken.await.unwrap(), stream.0)
     }
 
     #[tokio::test]
-    async fn what_is_small_is_written_in_one_piece_and_what_is_large_as_it_is() {
+    async fn what_is_one_or_small_is_written_in_one_piece_and_what_is_large_as_it_is() {
         const MOST: usize = GATHERED_BYTES;
-        let rows: [(&[usize], &[usize]); 6] = [
-            (&[3], &[3]),
-            (&[1 << 20], &[1 << 20]),
-            (&[200, 1024], &[1224]),
-            (&[0, 1, 0, MOST - 1], &[MOST]),
-            (&[1, MOST], &[1, MOST]),
-            (&[], &[0]),
+        let rows: [(&[usize], Call); 6] = [
+            (&[3], Call::Bytes(3)),
+            (&[MOST + 1], Call::Bytes(MOST + 1)),
+            (&[200, 1024], Call::Bytes(1224)),
+            (&[0, 1, 0, MOST - 1], Call::Bytes(MOST)),
+            (&[1, MOST], Call::Pieces(vec![1, MOST])),
+            (&[], Call::Bytes(0)),
         ];
-        for (pieces, calls) in rows {
-            let (taken, noting) = written(pieces, usize::MAX).await;
-            assert_eq!(
-                (noting.calls.as_slice(), taken),
-                ([calls.to_vec()].as_slice(), calls.iter().sum())
-            );
+        let text = [b'x'; MOST + 1];
+        for (lengths, call) in rows {
+            let texts: Vec<&[u8]> = lengths.iter().map(|length| &text[..*length]).collect();
+            let (taken, noting) = write(&texts, usize::MAX).await;
+            assert_eq!((noting.calls, taken), (vec![call], lengths.iter().sum()));
         }
     }
 
     #[tokio::test]
     async fn bytes_stand_in_their_order_and_a_short_write_is_told() {
-        let pieces = [IoSlice::new(b"abc"), IoSlice::new(b"de"), IoSlice::new(b"f")];
-        let mut stream = Gathering(Noting { most: 4, ..Noting::default() });
+        let (taken, noting) = write(&[b"abc", b"de", b"f"], 4).await;
 
-        let taken = poll_fn(|context| Pin::new(&mut stream).poll_write_vectored(context, &pieces));
-
-        assert_eq!(taken.await.unwrap(), 4);
-        assert_eq!(stream.0.text, b"abcd");
+        assert_eq!((taken, noting.text.as_slice()), (4, b"abcd".as_slice()));
     }
 }
