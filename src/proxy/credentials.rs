@@ -5,22 +5,26 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, header};
 
 use crate::identity::IdTokenError;
+use crate::octopus::API_KEY;
 use crate::secret::Secret;
 use crate::telemetry::Code;
 
-/// Every header that Octopus or a proxy would take for a credential.
+/// Every header that Octopus or a proxy would take for a credential. Static, for a constant is made anew
+/// wherever it is used.
 pub(super) static CARRIERS: [HeaderName; 6] = [
     header::AUTHORIZATION,
-    HeaderName::from_static("x-octopus-apikey"),
-    HeaderName::from_static("x-nuget-apikey"),
+    API_KEY,
+    NUGET_API_KEY,
     header::COOKIE,
     HeaderName::from_static("x-octopus-csrf-token"),
     header::PROXY_AUTHORIZATION,
 ];
 
 /// Those that bear an API key.
-static KEYS: [HeaderName; 2] =
-    [HeaderName::from_static("x-octopus-apikey"), HeaderName::from_static("x-nuget-apikey")];
+static KEYS: [HeaderName; 2] = [API_KEY, NUGET_API_KEY];
+
+/// Where NuGet's clients put an API key.
+const NUGET_API_KEY: HeaderName = HeaderName::from_static("x-nuget-apikey");
 
 /// What stands where a credential may stand. Nothing of it was checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
