@@ -64,6 +64,7 @@ impl Proxy {
         }
     }
 
+    /// And how long it took.
     async fn awaited_credential(
         &self,
         admission: &Admission,
