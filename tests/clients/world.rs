@@ -164,14 +164,13 @@ impl World {
     }
 
     /// The end of every test.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(mut self) {
         self.seen();
-        let heard = self.process.heard();
+        let heard = self.process.stop().await;
         let stand_ins = self.stand_ins.lock().unwrap().clone();
         for secret in self.octopus.issued_access_tokens().iter().chain(&stand_ins) {
             assert!(!heard.contains(secret.as_str()), "a secret is in the log");
         }
-        drop(self.process);
         self.octopus.stop().await;
     }
 }

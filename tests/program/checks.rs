@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::process::{Folder, Process, run, until};
+use crate::process::{Folder, Process, run};
 
 /// Sound, but a rule looks at a person alone.
 const DOUBTFUL: &str = "octopus: { url: 'http://127.0.0.1:1' }\n\
@@ -74,16 +74,16 @@ async fn serve_logs_warnings_once_and_goes_on() {
     let folder = Folder::new("serve-warns");
     let file = folder.write("doubtful.yaml", DOUBTFUL);
 
-    let process = Process::start(&["serve", "--config", &file], folder.path());
-    let warned = until("the warning is logged", async || {
-        let heard = process.heard();
-        let line = heard.lines().find(|line| line.contains("octobroker::config"))?;
-        Some(serde_json::from_str::<Value>(line).unwrap())
-    })
-    .await;
+    let mut process = Process::start(&["serve", "--config", &file], folder.path());
+    process.until_heard("octobroker::config").await;
+    let heard = process.stop().await;
+
+    let warnings = heard.lines().filter(|line| line.contains("octobroker::config"));
+    let warnings: Vec<Value> = warnings.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [warned] = &*warnings else { panic!("{heard}") };
 
     assert_eq!((&warned["level"], &warned["id"]), (&json!("warn"), &json!("ID2")), "{warned}");
     assert_eq!(warned["key"], "rules[0].claims");
     assert_eq!(warned["place"], format!("{file}:10:52"));
-    assert!(!process.heard().contains("USE2"));
+    assert!(!heard.contains("USE2"));
 }

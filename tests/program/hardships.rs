@@ -122,7 +122,7 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
 
 #[tokio::test]
 async fn while_nobody_reads_the_log_requests_wait_then_are_refused_and_no_line_is_lost() {
-    let world = World::start("stuck-log", "").await;
+    let mut world = World::start("stuck-log", "").await;
     let refused = Arc::new(AtomicUsize::new(0));
     world.process.shut_ear();
 
@@ -162,7 +162,7 @@ async fn while_nobody_reads_the_log_requests_wait_then_are_refused_and_no_line_i
         (heard.matches("\"code\":\"credential_missing\"").count() == refused).then_some(())
     })
     .await;
-    assert!(!world.process.heard().contains("lines of the log were lost"));
+    assert!(!world.process.stop().await.contains("lines of the log were lost"));
     world.close().await;
 }
 

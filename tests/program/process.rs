@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A running program. It is killed when dropped.
@@ -11,6 +12,8 @@ pub(crate) struct Process {
     child: Child,
     heard: Arc<Mutex<String>>,
     ear: Arc<Ear>,
+    /// Listens until the program has ended.
+    listener: Option<JoinHandle<()>>,
     /// Open as long as the process is watched, so that nothing breaks: it only fills.
     #[expect(dead_code, reason = "held for its drop")]
     unread: Option<ChildStderr>,
@@ -94,7 +97,7 @@ impl Process {
             heard.extend(byte);
         }
         let heard = Arc::new(Mutex::new(String::from_utf8(heard).unwrap()));
-        Self { child, heard, ear: Arc::default(), unread: Some(stderr) }
+        Self { child, heard, ear: Arc::default(), listener: None, unread: Some(stderr) }
     }
 
     pub(crate) fn start(arguments: &[&str], folder: &Path) -> Self {
@@ -115,17 +118,17 @@ impl Process {
         let mut stderr = child.stderr.take().unwrap();
         let heard = Arc::<Mutex<String>>::default();
         let ear = Arc::<Ear>::default();
-        let (listener, listeners_ear) = (Arc::clone(&heard), Arc::clone(&ear));
-        std::thread::spawn(move || {
+        let (listeners, listeners_ear) = (Arc::clone(&heard), Arc::clone(&ear));
+        let listener = std::thread::spawn(move || {
             let mut piece = [0; 4_096];
             while let Ok(size @ 1..) = stderr.read(&mut piece) {
                 let text = String::from_utf8_lossy(&piece[..size]);
-                listener.lock().unwrap().push_str(&text);
+                listeners.lock().unwrap().push_str(&text);
                 let is_shut = listeners_ear.is_shut.lock().unwrap();
                 drop(listeners_ear.opened.wait_while(is_shut, |is_shut| *is_shut));
             }
         });
-        Self { child, heard, ear, unread: None }
+        Self { child, heard, ear, listener: Some(listener), unread: None }
     }
 
     /// Starts it from a shell, which does something to its own process before it becomes the
@@ -138,9 +141,26 @@ impl Process {
         Self::heard_from(command)
     }
 
-    /// What it said on stderr so far.
+    /// What it said on stderr so far. Its log is written a little later than what it tells is done,
+    /// so only [`Self::until_heard`] and [`Self::stop`] tell what is in it.
     pub(crate) fn heard(&self) -> String {
         self.heard.lock().unwrap().clone()
+    }
+
+    /// Waits until it has said this on stderr.
+    pub(crate) async fn until_heard(&self, words: &str) {
+        until(words, async || self.heard().contains(words).then_some(())).await;
+    }
+
+    /// Tells it to end until it has, and gives everything that it ever said on stderr.
+    pub(crate) async fn stop(&mut self) -> String {
+        // The second signal cuts what is still under way.
+        while self.is_running() {
+            self.signal("TERM");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        self.ended().await;
+        self.heard()
     }
 
     /// From now on nothing of what it says is read, but for the piece that is awaited.
@@ -160,11 +180,16 @@ impl Process {
         assert!(Command::new("kill").args(arguments).status().unwrap().success());
     }
 
-    /// Its code, once it has ended; `None` if a signal ended it.
+    /// Its code, once it has ended and everything is heard; `None` if a signal ended it.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         let child = Mutex::new(&mut self.child);
         let status = until("it has ended", async || child.lock().unwrap().try_wait().unwrap());
-        status.await.code()
+        let code = status.await.code();
+        // Its end of the pipe is closed.
+        if let Some(listener) = self.listener.take() {
+            listener.join().unwrap();
+        }
+        code
     }
 
     pub(crate) fn is_running(&mut self) -> bool {

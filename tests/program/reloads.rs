@@ -71,7 +71,7 @@ fn narrowed(text: &str) -> String {
 
 #[tokio::test]
 async fn a_signal_reloads_at_once_and_a_rule_that_is_narrowed_bites() {
-    let world = World::start("reload-signal", "").await;
+    let mut world = World::start("reload-signal", "").await;
     let before = world.written();
     assert_eq!(world.asked().await, 200);
 
@@ -86,7 +86,7 @@ async fn a_signal_reloads_at_once_and_a_rule_that_is_narrowed_bites() {
     world.process.signal("HUP");
     world.until_generation(3).await;
     assert_eq!(world.asked().await, 200);
-    let heard = world.process.heard();
+    let heard = world.process.stop().await;
     assert_eq!(heard.matches("\"the configuration was reloaded\"").count(), 2, "{heard}");
     assert!(heard.contains("\"rules\":\"1 (0 new, 0 gone, 1 changed)\""), "{heard}");
     world.close().await;
@@ -101,7 +101,7 @@ async fn a_file_that_takes_another_s_place_is_noticed() {
     world.until_generation(2).await;
 
     assert_eq!(world.asked().await, 403);
-    assert!(world.process.heard().contains("a file of the configuration has changed"));
+    world.process.until_heard("a file of the configuration has changed").await;
     world.close().await;
 }
 
@@ -125,13 +125,14 @@ async fn a_mount_of_kubernetes_is_noticed_when_its_link_is_swapped() {
     world.until_generation(2).await;
 
     assert_eq!(world.asked().await, 403);
-    assert!(!world.process.heard().contains("\"level\":\"error\""), "{}", world.process.heard());
+    let heard = world.process.stop().await;
+    assert!(!heard.contains("\"level\":\"error\""), "{heard}");
     world.close().await;
 }
 
 #[tokio::test]
 async fn a_broken_file_changes_nothing_is_told_once_and_heals() {
-    let world = World::start("reload-broken", "").await;
+    let mut world = World::start("reload-broken", "").await;
     let before = world.written();
     let successful = "octobroker_config_last_reload_successful";
 
@@ -149,7 +150,7 @@ async fn a_broken_file_changes_nothing_is_told_once_and_heals() {
     world.rewrite(&format!("{before}# mended\n"));
     until("it is well", async || (world.metric(successful).await == Some(1.0)).then_some(())).await;
     assert_eq!(world.config_status().await["generation"], 2);
-    let heard = world.process.heard();
+    let heard = world.process.stop().await;
     assert_eq!(heard.matches("\"level\":\"error\"").count(), 1, "{heard}");
     assert!(heard.contains("the last good one stays"), "{heard}");
     world.close().await;
@@ -186,10 +187,7 @@ async fn a_pipe_is_read_once_and_there_is_nothing_to_reload() {
     writer.join().unwrap().unwrap();
 
     world.process.signal("HUP");
-    until("it is told", async || {
-        world.process.heard().contains("there is nothing to reload").then_some(())
-    })
-    .await;
+    world.process.until_heard("there is nothing to reload").await;
 
     assert_eq!(world.asked().await, 200);
     world.process.signal("TERM");

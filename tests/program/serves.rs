@@ -20,15 +20,14 @@ async fn it_serves_with_a_file_and_says_that_it_is_healthy() {
 
 #[tokio::test]
 async fn every_line_of_the_log_is_json_and_has_a_time() {
-    let world = World::start("log", "").await;
+    let mut world = World::start("log", "").await;
     world.asked().await;
     get(world.address, "/api/users/me").await.unwrap();
-    crate::process::until("both are logged", async || {
-        (world.process.heard().matches("octobroker::audit").count() == 2).then_some(())
-    })
-    .await;
 
-    for line in world.process.heard().lines() {
+    let heard = world.process.stop().await;
+
+    assert_eq!(heard.matches("octobroker::audit").count(), 2, "{heard}");
+    for line in heard.lines() {
         let line: serde_json::Value =
             serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"));
         for member in ["time", "level", "target", "message"] {

@@ -111,8 +111,8 @@ impl World {
     }
 
     /// The end of every test.
-    pub(crate) async fn close(self) {
-        let heard = self.process.heard();
+    pub(crate) async fn close(mut self) {
+        let heard = self.process.stop().await;
         for secret in self.octopus.issued_access_tokens().iter().chain([&self.job]) {
             assert!(!heard.contains(secret.as_str()), "a secret is on stderr");
         }
