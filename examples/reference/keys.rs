@@ -10,14 +10,14 @@ const HEAD: &str = "\
 # Every key
 
 All that may stand in `octobroker.yaml`; an unknown key is an error. `NAME` is a name of your choice, `[]` one item of a list.
-Anywhere in a value, `${NAME}` and `${NAME:-default}` are taken from the environment. [config/](../config) has whole examples,
+In a value without quotes, `${NAME}` and `${NAME:-default}` are taken from the environment. [config/](../config) has whole examples,
 which editors complete by the [schema](../config/octobroker.schema.json). This page is made of that schema:
 `cargo run --example reference -- keys > docs/configuration.md`.
 ";
 
 const PROVIDERS: &str = "
-Beside these, a rule takes the fields of its issuer's provider, such as `repository_id` or `project_path`, each a text, a list of
-texts of which one must fit, or an operator as under `claims`. [A page for each provider](providers/README.md) lists them.
+Beside these, a rule takes the fields of its issuer's provider, such as `repository_id` or `project`, each a text, or an operator
+as under `claims`; `events` and its like take a list of texts of which one must fit. [A page for each provider](providers/README.md) lists them.
 ";
 
 const OPERATORS: &str = "

@@ -76,7 +76,7 @@ enum Command {
         #[command(flatten)]
         ready: ReadyFlags,
         /// How long, at most.
-        #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
+        #[arg(long, default_value = "60s", value_parser = duration)]
         timeout: Duration,
     },
     /// Print the JSON Schema of the configuration, for editors.
@@ -185,6 +185,10 @@ pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
         Command::Completions { shell } => completions(shell),
         Command::Version { output } => version(output),
     }
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    config::parse_duration(text).ok_or("write a whole number and ms, s, m, h or d, such as 30s")
 }
 
 impl ConfigFlag {

@@ -21,8 +21,9 @@ pub(super) struct ReadyFlags {
     /// `/etc/octobroker/octobroker.yaml`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The admin listener to ask, instead of the configuration's: `http://127.0.0.1:9484`.
-    #[arg(long, conflicts_with = "config")]
+    /// The admin listener to ask, instead of the configuration's: `http://127.0.0.1:9484`, or the
+    /// address alone.
+    #[arg(long, conflicts_with = "config", value_parser = admin_address)]
     url: Option<Url>,
 }
 
@@ -78,6 +79,18 @@ impl ReadyFlags {
             Err(exit) => exit,
         }
     }
+}
+
+/// An admin listener as one types it.
+pub(super) fn admin_address(text: &str) -> Result<Url, String> {
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = whole.parse().ok().filter(|url: &Url| {
+        // Nothing else can be asked: a socket of Unix neither.
+        matches!(url.scheme(), "http" | "https") && url.has_host()
+    });
+    url.ok_or_else(|| {
+        "write an address such as 127.0.0.1:9484, or http://127.0.0.1:9484".to_owned()
+    })
 }
 
 /// Where the admin listener of the running broker is: as told, or as configured.

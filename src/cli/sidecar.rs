@@ -43,7 +43,7 @@ pub(super) enum Role {
 
 impl SidecarFlags {
     /// The configuration: of the flags and the environment, where they name a service account and
-    /// no file is named; else of the file.
+    /// no file is named; else of the file, beside which no other flag may stand.
     pub(super) fn load(
         &self,
         role: Role,
@@ -51,6 +51,7 @@ impl SidecarFlags {
     ) -> Result<Config, ConfigError> {
         let given = |flag: &Option<String>, names| given(flag.as_ref(), names, environment);
         let Some(account) = self.account(environment) else {
+            self.check_needless()?;
             let exists = |path: &Path| path.exists();
             let path = config::find(self.config.as_deref(), environment, &exists)?;
             return config::load(&path, environment);
@@ -71,7 +72,23 @@ impl SidecarFlags {
             token_file,
             role,
         });
-        config::parse(&text, Path::new("flags"), environment)
+        let config = config::parse(&text, Path::new("flags"), environment);
+        config.map_err(|error| error.by_flags(&FLAGS))
+    }
+
+    /// What stands in the file must not seem to be said by a flag: the job would go to another
+    /// server than the one that was typed.
+    fn check_needless(&self) -> Result<(), ConfigError> {
+        let flags = [
+            ("--octopus-url", self.octopus_url.is_some()),
+            ("--audience", self.audience.is_some()),
+            ("--token-file", self.token_file.is_some()),
+        ];
+        let Some((flag, _)) = flags.iter().find(|(_, is_there)| *is_there) else { return Ok(()) };
+        Err(ConfigError::of_flags(&format!(
+            "{flag} needs --service-account beside it; without, the configuration is that of a \
+             file, which says this itself"
+        )))
     }
 
     /// Where a configuration that they gave came from.
@@ -91,6 +108,14 @@ impl SidecarFlags {
         account.filter(|_| !names_file)
     }
 }
+
+/// By which flag or variable a key of [`document`] is given.
+const FLAGS: [(&str, &str); 4] = [
+    ("octopus.url", "--octopus-url, or OCTOPUS_URL"),
+    ("service_accounts.sidecar.id", "--service-account, or OCTOBROKER_SERVICE_ACCOUNT"),
+    ("service_accounts.sidecar.audience", "--audience, or OCTOBROKER_AUDIENCE"),
+    ("ambient.token.file", "--token-file, or OCTOBROKER_TOKEN_FILE"),
+];
 
 /// The flag, or the first of the variables that holds something.
 fn given(flag: Option<&String>, names: &[&str], environment: Environment<'_>) -> Option<String> {
@@ -226,7 +251,30 @@ mod tests {
 
         assert!(load(None).contains("write --octopus-url, or set OCTOPUS_URL"));
         let error = load(Some("http://acme.octopus.app"));
-        assert!(error.contains("octopus.url: must be https"), "{error}");
-        assert!(error.contains("is the user's id, not the GUID"), "{error}");
+        assert!(error.starts_with("--octopus-url, or OCTOPUS_URL: must be https"), "{error}");
+        let account = "\n--service-account, or OCTOBROKER_SERVICE_ACCOUNT: ";
+        assert!(
+            error.contains(account) && error.contains("the user's id, not the GUID"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_flag_that_the_file_would_overrule_is_refused() {
+        let text = || Some("https://acme.octopus.app".to_owned());
+        let rows = [
+            ("--octopus-url", SidecarFlags { octopus_url: text(), ..flags() }),
+            ("--audience", SidecarFlags { audience: text(), ..flags() }),
+            ("--token-file", SidecarFlags { token_file: text().map(PathBuf::from), ..flags() }),
+        ];
+        let variables = |name: &str| match name {
+            "OCTOBROKER_CONFIG" => Some("/nowhere/octobroker.yaml".to_owned()),
+            "OCTOBROKER_SERVICE_ACCOUNT" => Some(ACCOUNT.to_owned()),
+            _ => None,
+        };
+        for (flag, flags) in rows {
+            let error = flags.load(Role::Runs, &variables).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{flag} needs --service-account")), "{error}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::problem::Problems;
 use super::reader::{Section, items, refuse, text, unknown};
 use super::schema::{Form, Key, Shape, names as key_names};
 use super::values::word;
-use super::yaml::{Node, Scalar, Value};
+use super::yaml::{Node, Scalar, Style, Value};
 use crate::limits;
 use crate::octopus::{
     CallPattern, Capabilities, Capability, Grant, Names, Narrowing, ServiceAccount,
@@ -117,13 +117,18 @@ fn allow(node: &Node, problems: &mut Problems) -> Option<(Capabilities, Vec<Call
 
 /// The items of a list; for a single word, how it is written as one.
 fn list<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a [Node]> {
-    if let Value::Scalar(Scalar { text, .. }) = &node.value {
-        let shown = if text.contains("${") || text.len() > limits::NARROWING_NAME {
-            "[…]".to_owned()
-        } else {
-            format!("[{text}]")
+    if let Value::Scalar(Scalar { text, style }) = &node.value {
+        let sentence = match style {
+            Style::Expanded => {
+                "must be a list, and a variable holds one value; write `- ${NAME}` in the next line"
+                    .to_owned()
+            }
+            _ if text.contains("${") || text.len() > limits::NARROWING_NAME => {
+                "must be a list; write `[…]`".to_owned()
+            }
+            _ => format!("must be a list; write `[{text}]`"),
         };
-        refuse(node, format!("must be a list; write `{shown}`"), problems);
+        refuse(node, sentence, problems);
         return None;
     }
     items(node, problems)

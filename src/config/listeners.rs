@@ -82,8 +82,13 @@ pub(super) fn read(
     problems: &mut Problems,
 ) -> (Vec<ListenerSpec>, SocketAddr) {
     let mut taken = Vec::new();
+    // What is taken by default is taken as well.
+    if !admin.is_some_and(says_where) {
+        taken.push(ADMIN_DEFAULT);
+    }
     let specs = match listeners {
         None => {
+            taken.push(DEFAULT);
             vec![ListenerSpec::local(DEFAULT)]
         }
         Some(node) => {
@@ -205,6 +210,10 @@ fn admin_address(
     address(section.value("bind")?, taken, problems)
 }
 
+fn says_where(admin: &Node) -> bool {
+    matches!(&admin.value, Value::Map(entries) if entries.iter().any(|entry| entry.key == "bind"))
+}
+
 /// Reads an address that no other listener has. Port 0 stands for any free one.
 fn address(
     node: &Node,
@@ -218,12 +227,20 @@ fn address(
             return None;
         }
     };
-    if address.port() != 0 && taken.contains(&address) {
+    if taken.iter().any(|other| overlap(*other, address)) {
         refuse(node, "another listener has this address; write another port", problems);
         return None;
     }
     taken.push(address);
     Some(address)
+}
+
+/// Whether one takes connections that are for the other: an unspecified address stands for all of
+/// its family.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let is_for_all = one.ip().is_unspecified() || other.ip().is_unspecified();
+    let is_same = one.ip() == other.ip() || (is_for_all && one.is_ipv4() == other.is_ipv4());
+    one.port() == other.port() && one.port() != 0 && is_same
 }
 
 fn parse(text: &str) -> Result<SocketAddr, &'static str> {

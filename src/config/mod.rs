@@ -67,6 +67,7 @@ pub use rule_tests::{
     Expected, RuleTest, TestRequest, TestSample, claims_document, load_rule_tests, with_end,
 };
 pub use schema::schema;
+pub use values::parse_duration;
 
 use crate::identity::Issuer;
 use crate::limits::Limits;

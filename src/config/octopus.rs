@@ -56,6 +56,12 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Optio
     let advice = "write the server's base URL, such as `url: https://acme.octopus.app`";
     let url_node = section.required("url", advice, problems)?;
     let (_, url) = web::url(url_node, Query::Refused, problems)?;
+    let last = url.path().trim_end_matches('/').rsplit('/').next();
+    if let Some(last @ ("api" | "app")) = last {
+        let sentence = format!("must be the server's base URL: remove the /{last} at its end");
+        refuse(url_node, sentence, problems);
+        return None;
+    }
     let mut upstream = match Upstream::new(url, roots?) {
         Ok(upstream) => upstream,
         Err(error) => {

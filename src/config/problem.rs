@@ -67,6 +67,19 @@ impl ConfigError {
         Self::whole_file(Path::new(""), sentence.to_owned())
     }
 
+    /// The same of flags that stand in the place of a file: a problem with a key is one with the
+    /// flag that gives it.
+    #[must_use]
+    pub fn by_flags(mut self, flags: &[(&str, &str)]) -> Self {
+        for problem in &mut self.problems {
+            (problem.file, problem.line, problem.column) = (PathBuf::new(), 0, 0);
+            if let Some((_, flag)) = flags.iter().find(|(key, _)| *key == problem.path) {
+                problem.path = (*flag).to_owned();
+            }
+        }
+        self
+    }
+
     /// A problem with the file as a whole.
     pub(super) fn whole_file(file: &Path, sentence: String) -> Self {
         let place = Place { line: 0, column: 0, path: String::new() };

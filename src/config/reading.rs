@@ -119,6 +119,12 @@ fn prefixed(value: &str, prefix: &str, field: &str) -> Result<String, String> {
     if value.starts_with("refs/") {
         return Err(format!("is no {field}; write its name without {prefix}"));
     }
+    if value.contains(' ') {
+        // git-check-ref-format(1).
+        return Err(format!(
+            "is no {field}, for the name of none holds a space; write several as `one_of: [a, b]`"
+        ));
+    }
     Ok(format!("{prefix}{value}"))
 }
 

@@ -86,7 +86,7 @@ pub(super) fn duration(
     problems: &mut Problems,
 ) -> Option<Duration> {
     let text = text(node, problems)?;
-    let Ok(duration) = humantime::parse_duration(text) else {
+    let Some(duration) = parse_duration(text) else {
         refuse(
             node,
             "must be a duration: a whole number and ms, s, m, h or d, such as 30s",
@@ -95,6 +95,20 @@ pub(super) fn duration(
         return None;
     };
     in_range(node, duration, &range, |bound| humantime::format_duration(*bound), problems)
+}
+
+/// The units of a duration, as the schema has them.
+const UNITS: [&str; 23] = [
+    "ms", "msec", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
+    "h", "hr", "hrs", "hour", "hours", "d", "day", "days", "w", "week", "weeks",
+];
+
+/// A duration as one types it; `None` if it is none. The library also takes months as `M`, years and
+/// fractions: five minutes must not become five months by a slip of a key.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let between = |character: char| character.is_ascii_digit() || character == ' ';
+    let mut units = text.split(between).filter(|unit| !unit.is_empty());
+    units.all(|unit| UNITS.contains(&unit)).then(|| humantime::parse_duration(text).ok())?
 }
 
 /// A file; a relative one is looked for in the folder of the configuration.

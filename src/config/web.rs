@@ -54,6 +54,9 @@ pub(super) fn parse(text: &str, query: Query) -> Result<Url, &'static str> {
     if behind_scheme.is_empty() || text.contains('\\') {
         return Err("is not a URL; write https://, host and path");
     }
+    if matches!(url.host_str(), Some("https" | "http")) && url.path().starts_with("//") {
+        return Err("begins with https:// twice; remove one");
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user name or a password; remove what stands before the @");
     }
@@ -100,6 +103,7 @@ mod tests {
             ("https:\\\\acme.example", Some("is not a URL")),
             ("https://acme.example\\x", Some("is not a URL")),
             ("https://", Some("is not a URL")),
+            ("https://https://acme.example", Some("twice; remove one")),
             (" https://acme.example", Some("no space")),
             ("https://acme\t.example", Some("no space")),
             ("https://acme.example/\u{a0}", Some("no space")),

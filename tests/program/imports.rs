@@ -105,7 +105,11 @@ async fn an_import_overwrites_no_file_and_needs_a_server() {
     assert_eq!(site.run(&["import"]).await.code, Some(3));
     let plain = site.run(&["import", "--octopus-url", "http://acme.octopus.app"]).await;
     assert_eq!(plain.code, Some(3));
-    assert!(plain.stderr.contains("octopus.url: must be https"), "{}", plain.stderr);
+    assert!(
+        plain.stderr.starts_with("--octopus-url, or OCTOPUS_URL: must be https"),
+        "{}",
+        plain.stderr
+    );
     let nobody = ["import", "--octopus-url", &site.stage.octopus.url()];
     assert_eq!(site.stage.run(&nobody, &[]).await.code, Some(6));
     site.close().await;

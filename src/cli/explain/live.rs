@@ -12,7 +12,7 @@ use super::advice::advice;
 use super::safe;
 use crate::cli::identity::block_on;
 use crate::cli::page::{Mark, Page};
-use crate::cli::ready::admin_of;
+use crate::cli::ready::{admin_address, admin_of};
 use crate::cli::{ConfigFlag, Environment, Exit, Output, complain, print};
 use crate::http_client::{Bounds, HttpClient, Reach, TlsRoots};
 use crate::telemetry::{Code, error_chain};
@@ -25,7 +25,7 @@ pub(super) struct LiveFlags {
     live: Option<String>,
     /// Its admin listener, instead of the configuration's: `http://127.0.0.1:9484`, or the address
     /// alone.
-    #[arg(long, value_name = "URL", requires = "live", value_parser = admin_url)]
+    #[arg(long, value_name = "URL", requires = "live", value_parser = admin_address)]
     admin: Option<Url>,
 }
 
@@ -51,14 +51,6 @@ const SHOWN: [(&str, &str); 16] = [
     ("duration_ms", "took, in ms"),
     ("detail", "detail"),
 ];
-
-fn admin_url(text: &str) -> Result<Url, String> {
-    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url: Result<Url, _> = whole.parse();
-    url.ok().filter(Url::has_host).ok_or_else(|| {
-        "write an address such as 127.0.0.1:9484, or http://127.0.0.1:9484".to_owned()
-    })
-}
 
 impl LiveFlags {
     /// The id of the request.

@@ -11,7 +11,8 @@ const LONG: Duration = Duration::from_secs(3600);
 pub(super) fn find(scene: &Scene<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for issuer in scene.issuers {
-        if issuer.max_token_lifetime > LONG && issuer.max_token_age.is_none() {
+        let may_be_old = issuer.max_token_age.is_none_or(|age| age > LONG);
+        if issuer.max_token_lifetime > LONG && may_be_old {
             let hours = issuer.max_token_lifetime.as_secs().div_ceil(3600);
             let sentence = format!(
                 "its tokens may live for {hours} hours, and one that is stolen is good until then; \

@@ -1,9 +1,10 @@
-//! PAT1, PTR1, PTR2: conditions that mean something else than they seem to.
+//! PAT1, PTR1, PTR2, CLM1: conditions that mean something else than they seem to.
 
 use super::scene::{BuiltRule, Found, Scene};
-use super::table::{Lint, PAT1, PTR1, PTR2};
+use super::table::{CLM1, Lint, PAT1, PTR1, PTR2};
+use crate::config::nearest::nearest;
 use crate::identity::ClaimAddress;
-use crate::trust::presets::ALL;
+use crate::trust::presets::{ALL, Preset};
 use crate::trust::{Condition, Glob, Test};
 
 pub(super) fn find(scene: &Scene<'_>) -> Vec<Found> {
@@ -14,7 +15,8 @@ fn of_rule(scene: &Scene<'_>, rule: &BuiltRule) -> Vec<Found> {
     let mut found = Vec::new();
     for condition in &rule.conditions {
         let pattern = pattern(&condition.test).map(|sentence| (&PAT1, sentence.to_owned()));
-        for (lint, sentence) in pattern.into_iter().chain(path(condition)) {
+        let slip = scene.preset(rule).and_then(|preset| slip(preset, condition));
+        for (lint, sentence) in pattern.into_iter().chain(path(condition)).chain(slip) {
             found.push(Found::new(lint, scene.condition(rule, condition), sentence));
         }
     }
@@ -27,6 +29,10 @@ fn pattern(test: &Test) -> Option<&'static str> {
         Test::AnyCase { lower: test, .. } | Test::AbsentOr(test) | Test::PartOfSubject { test, .. } => {
             pattern(test)
         }
+        Test::Glob(globs) if globs.iter().map(Glob::as_str).any(has_braces) => Some(
+            "has braces, which stand for themselves in a pattern; write several: \
+             `glob: [main, release/*]`",
+        ),
         Test::Glob(globs) => globs.iter().map(Glob::as_str).any(is_expression).then_some(
             "looks like a regular expression, of which there are none here, and so matches nothing; \
              write a pattern, such as refs/heads/release/**, or several: `glob: [main, release/*]`",
@@ -53,6 +59,27 @@ fn is_expression(text: &str) -> bool {
         || has_choice
         || signs.iter().any(|sign| text.contains(sign))
 }
+
+/// The choice of a shell: `{main,dev}`.
+fn has_braces(text: &str) -> bool {
+    let inside = text.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    inside.is_some_and(|(inside, _)| inside.contains(','))
+}
+
+/// A claim that is almost one of the platform's.
+fn slip(preset: &Preset, condition: &Condition) -> Option<(&'static Lint, String)> {
+    let ClaimAddress::Name(name) = &condition.claim else { return None };
+    let known = || preset.claims.iter().map(|claim| claim.name).chain(REGISTERED);
+    if known().any(|known| known == name) {
+        return None;
+    }
+    let near = nearest(name, known())?;
+    let title = preset.title;
+    Some((&CLM1, format!("no token of {title} is known to have it; did you mean `{near}`?")))
+}
+
+/// Claims that any token may have (RFC 7519 4.1).
+const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
 
 /// A path with dots, where a JSON Pointer is meant.
 fn path(condition: &Condition) -> Option<(&'static Lint, String)> {

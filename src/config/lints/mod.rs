@@ -20,6 +20,7 @@ mod subject;
 mod table;
 mod templates;
 mod unused;
+mod variables;
 
 pub use table::{LINTS, Lint};
 
@@ -31,7 +32,7 @@ use super::problem::Problems;
 use scene::Found;
 
 /// The families.
-const FAMILIES: [fn(&Scene<'_>) -> Vec<Found>; 12] = [
+const FAMILIES: [fn(&Scene<'_>) -> Vec<Found>; 13] = [
     audience::find,
     github::find,
     gitlab::find,
@@ -44,6 +45,7 @@ const FAMILIES: [fn(&Scene<'_>) -> Vec<Found>; 12] = [
     subject::find,
     templates::find,
     unused::find,
+    variables::find,
 ];
 
 /// Reports all that the lints find.

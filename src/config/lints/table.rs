@@ -49,6 +49,8 @@ lints! {
     PAT1 Warning "what looks like a pattern is compared as it is, or is a regular expression"
     PTR1 Warning "a path with dots stands for a claim inside a claim"
     PTR2 Info "the name of a claim has dots, and may be meant as a path"
+    CLM1 Warning "a claim is named that no token of the platform is known to have, but for a slip"
+    VAR1 Warning "a variable stands in quotes, and so for itself"
     GH1 Warning "events are accepted that run what people without write access wrote"
     GH2 Warning "a reusable workflow is trusted whoever calls it, or at a branch"
     GH3 Info "an environment is trusted, which should have rules of its own"

@@ -45,6 +45,7 @@ fn an_expanded_value_is_never_shown() {
         "service_accounts:\n  bot:\n    id: ${SECRET}",
         "rules:\n- name: web ${SECRET}\n  issuer: ci\n  claims: {a: b}\n  service_account: bot",
         "rules:\n- name: web\n  issuer: ${SECRET}\n  claims: {a: b}\n  service_account: bot",
+        "rules:\n- name: web\n  issuer: ci\n  claims: {a: b}\n  service_account: bot\n  allow: ${SECRET}",
         "listeners:\n- bind: ${SECRET}",
         "limits:\n  drain: ${SECRET}",
         "limits:\n  head_size: ${SECRET}",

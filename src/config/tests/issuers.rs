@@ -156,7 +156,7 @@ fn lifetimes_and_audiences_are_bounded() {
     each_is_refused(&[
         (&custom("max_token_lifetime: 0s"), "1:100: issuers.ci.max_token_lifetime", "at least 1s"),
         (&custom("max_token_lifetime: 60"), "1:100: issuers.ci.max_token_lifetime", "a duration"),
-        (&custom("max_token_age: 2y"), "1:95: issuers.ci.max_token_age", "at most"),
+        (&custom("max_token_age: 400d"), "1:95: issuers.ci.max_token_age", "at most"),
         (
             &custom("extra_audiences: true"),
             "1:97: issuers.ci.extra_audiences",

@@ -47,6 +47,9 @@ fn a_bound_is_sane_and_has_its_unit() {
             "1:17: limits.drain",
             "must be a duration: a whole number and ms, s",
         ),
+        ("limits: {drain: 5M}", "1:17: limits.drain", "must be a duration: a whole number and ms"),
+        ("limits: {drain: 1.5m}", "1:17: limits.drain", "must be a duration: a whole number"),
+        ("limits: {drain: 1month}", "1:17: limits.drain", "must be a duration: a whole number"),
         ("limits: {drain: 2h}", "1:17: limits.drain", "at most 1h"),
         (
             "limits: {rate_limit_wait: 6m}",

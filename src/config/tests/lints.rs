@@ -100,6 +100,10 @@ fn long_lives_are_limited_by_age() {
         (&issuer("max_token_lifetime: 2h"), &["LIFE1 6:25 issuers.ci.max_token_lifetime"]),
         (&issuer("max_token_lifetime: 1h"), &[]),
         (&issuer("max_token_lifetime: 2h\n    max_token_age: 1h"), &[]),
+        (
+            &issuer("max_token_lifetime: 2h\n    max_token_age: 61m"),
+            &["LIFE1 6:25 issuers.ci.max_token_lifetime"],
+        ),
     ]);
 }
 

@@ -127,11 +127,12 @@ impl Field {
     }
 }
 
-/// Names that are joined by slashes; an address of the web is none. That nothing is no pin is said
+/// Names that are joined by slashes; an address of the web is none, nor is what one clones: no
+/// platform lets a name end so. That nothing is no pin is said
 /// elsewhere.
 fn is_path(value: &str) -> bool {
     let is_named = value.contains('/') && value.split('/').all(|part| !part.is_empty());
-    is_named || value.is_empty()
+    value.is_empty() || (is_named && value.strip_suffix(".git").is_none())
 }
 
 /// Nothing is what some events have for a ref.

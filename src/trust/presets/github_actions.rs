@@ -65,6 +65,17 @@ pub(super) fn is_workflow(value: &str) -> bool {
     is_file || value.contains('@')
 }
 
+/// A file of a repository, and a whole ref or the id of a commit.
+fn is_file_at_ref(value: &str) -> bool {
+    let is_commit = |at: &str| at.len() >= 40 && at.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // A pattern may leave the ref to a star.
+    let is_ref = |at: &str| at.starts_with("refs/") || at.contains('*') || is_commit(at);
+    match value.rsplit_once('@') {
+        Some((file, at)) => file.contains('/') && is_ref(at),
+        None => value.ends_with('*'),
+    }
+}
+
 /// The events of people who may push.
 const EVENTS: &[&str] = &[
     "push",
@@ -123,6 +134,11 @@ const FIELDS: &[Field] = &[
         "job_workflow_ref",
         "job_workflow_ref",
         "the file that the job is written in, as OWNER/REPO/PATH@REF",
+    )
+    .form(
+        is_file_at_ref,
+        "OWNER/REPO/PATH@REF with the whole ref, such as \
+         acme/ci/.github/workflows/deploy.yml@refs/tags/v1",
     ),
     Field::plain(
         "events",

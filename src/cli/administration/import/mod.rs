@@ -108,5 +108,6 @@ fn named(url: &str, environment: Environment<'_>) -> Result<Upstream, Exit> {
         words::quoted(url)
     );
     let read = config::parse_with(&text, Path::new("flags"), environment, config::Ids::Awaited);
-    read.map(|config| config.upstream).map_err(|error| refuse(&error))
+    let flags = [("octopus.url", "--octopus-url, or OCTOPUS_URL")];
+    read.map(|config| config.upstream).map_err(|error| refuse(&error.by_flags(&flags)))
 }
