@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::administration::{CredentialFlags, IdentityFit};
 use super::explain::safe;
-use super::identity::{Parts, ambient_exit, block_on, parts};
+use super::identity::{NO_IDENTITY, Parts, ambient_exit, check_identity, parts};
 use super::sidecar::{Role, SidecarFlags};
 use super::token::exchange_exit;
-use super::{Environment, Exit, Output, print};
+use super::{Environment, Exit, Output, print, refuse};
 use crate::ambient::OwnToken;
 use crate::config::{Config, ConfigError};
 use crate::http_client::{Bounds, HttpClient, Reach, USER_AGENT};
@@ -64,8 +64,28 @@ impl DoctorFlags {
         self.sidecar.load(Role::Runs, environment)
     }
 
+    /// The way ends before it begins.
+    pub(super) fn refuse(&self, error: &ConfigError) -> Exit {
+        self.tell_no_way(&error.to_string());
+        refuse(error)
+    }
+
+    /// For whoever reads JSON, and no sentences.
+    fn tell_no_way(&self, found: &str) {
+        if self.output == Output::Json {
+            let advice = Some("Correct it; `octobroker check` tells more.".to_owned());
+            let step =
+                Step { name: "configuration", is_ok: false, found: found.to_owned(), advice };
+            print(&safe(&json!({ "ok": false, "steps": [step] }).to_string()));
+        }
+    }
+
     /// Goes the way to its end, or to where it ends.
     pub(super) fn run(&self, config: Config, environment: Environment<'_>) -> Exit {
+        if let Err(exit) = check_identity(&config) {
+            self.tell_no_way(NO_IDENTITY);
+            return exit;
+        }
         let username = own_wanted(&config).and_then(|wanted| wanted.username.clone());
         let administrator = match self.administrator(&config, environment) {
             Ok(administrator) => administrator,
@@ -79,7 +99,7 @@ impl DoctorFlags {
         let is_colourful = std::io::stdout().is_terminal() && !no_colour;
         let mut way =
             Way { output: self.output, is_colourful, steps: Vec::new(), administrator, username };
-        let exit = block_on(async { way.go(&parts).await.err().unwrap_or(Exit::Ok) });
+        let exit = parts.block_on(async { way.go(&parts).await.err().unwrap_or(Exit::Ok) });
         if way.output == Output::Json {
             print(&safe(&json!({ "ok": exit == Exit::Ok, "steps": way.steps }).to_string()));
         }

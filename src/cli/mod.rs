@@ -177,7 +177,7 @@ pub fn run(arguments: Arguments, environment: Environment<'_>) -> Exit {
         },
         Command::Doctor(flags) => match flags.load(environment) {
             Ok(config) => flags.run(config, environment),
-            Err(error) => refuse(&error),
+            Err(error) => flags.refuse(&error),
         },
         Command::Healthcheck(flags) => flags.check(environment),
         Command::Wait { ready, timeout } => ready.wait(timeout, environment),

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tracing::{error, warn};
 
 use super::exec::{ExecFlags, start_exit};
+use super::identity::check_identity;
 use super::reload::{Origin, follow};
 use super::service_manager::ServiceManager;
 use super::{Environment, Exit, complain};
@@ -56,6 +57,10 @@ pub(super) fn warn_of(findings: &[Finding]) {
 /// Runs a command to its end. The command's own output is not to be disturbed: what is logged are
 /// warnings, and requests that were refused.
 pub(super) fn exec(flags: ExecFlags, mut config: Config, environment: Environment<'_>) -> Exit {
+    // Before a port is taken that a broker beside this may have.
+    if let Err(exit) = check_identity(&config) {
+        return exit;
+    }
     let audited = if flags.is_verbose() { Audited::All } else { Audited::Refusals };
     if !flags.is_verbose() {
         config.log.level = Level::Warn;
@@ -127,7 +132,8 @@ fn watch_panics(metrics: Option<Arc<Metrics>>) {
 }
 
 /// As configured; else for people on a terminal, for machines everywhere else.
-fn format(config: &Config, environment: Environment<'_>) -> Format {
+/// How the log is written.
+pub(super) fn format(config: &Config, environment: Environment<'_>) -> Format {
     let is_terminal = std::io::stderr().is_terminal();
     match config.log.format {
         Some(LogFormat::Json) => Format::Json,

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::identity::{Parts, ambient_exit, block_on, parts};
+use super::identity::{Parts, ambient_exit, parts};
 use super::sidecar::{Role, SidecarFlags};
 use super::{Environment, Exit, complain, print};
 use crate::config::{Config, ConfigError};
@@ -57,7 +57,7 @@ impl TokenFlags {
             Ok(parts) => parts,
             Err(exit) => return exit,
         };
-        block_on(async {
+        parts.block_on(async {
             match fetch(&parts).await {
                 Ok(token) => self.print(&parts, &token, environment),
                 Err(exit) => exit,

@@ -126,7 +126,12 @@ fn the_schema_and_completions_are_results() {
 fn a_health_check_of_nothing_ends_with_7() {
     let folder = Folder::new("health");
 
-    let ended = run(&["healthcheck", "--url", "http://127.0.0.1:1"], &[], folder.path());
+    for url in ["foo:1:2", "mailto://x", "ftp://x", ""] {
+        let ended = run(&["healthcheck", "--url", url], &[], folder.path());
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.stderr.contains("write an address such as 127.0.0.1:9484"), "{ended:?}");
+    }
+    let ended = run(&["healthcheck", "--url", "127.0.0.1:1"], &[], folder.path());
 
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(7), ""), "{ended:?}");
     assert!(ended.stderr.contains("not ready"), "{ended:?}");

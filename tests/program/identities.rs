@@ -45,6 +45,43 @@ async fn a_token_is_printed_in_the_form_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn what_can_not_be_begun_is_told_to_scripts_as_well() {
+    let stage = Stage::set("doctor-scripts").await;
+    let failing = "octopus: { url: https://acme.octopus.app }\n\
+                   service_accounts: { bot: { id: 5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33 } }\n\
+                   ambient: { service_account: bot, token: { command: \
+                   [sh, -c, 'echo oops >&2; exit 3'] } }\n";
+    let of_rules = "octopus: { url: https://acme.octopus.app }\n\
+                    service_accounts: { bot: { id: 5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33 } }\n\
+                    issuers: { gh: { provider: github-actions } }\n\
+                    rules: [{ name: web, issuer: gh, service_account: bot, repository_id: 7, \
+                    branch: main }]\n";
+    for (text, code, step, said) in [
+        ("octopus: 7", 3, "configuration", "must be a map"),
+        (of_rules, 6, "configuration", "write the section `ambient:`"),
+        (failing, 6, "identity", "oops"),
+    ] {
+        let file = stage.folder.write("octobroker.yaml", text);
+        let arguments = ["doctor", "--config", &file, "--output", "json"];
+
+        let ended = stage.run(&arguments, &[]).await;
+
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!((ended.code, &told["ok"]), (Some(code), &false.into()), "{ended:?}");
+        let last = told["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!((&last["name"], &last["is_ok"]), (&step.into(), &false.into()), "{told}");
+        assert!(ended.stderr.contains(said), "{ended:?}");
+    }
+
+    // Not only after a port was taken that a broker beside it may have.
+    let file = stage.folder.write("octobroker.yaml", of_rules);
+    let ended = stage.run(&["exec", "--config", &file, "--", "true"], &[]).await;
+    assert_eq!(ended.code, Some(6), "{ended:?}");
+    assert!(ended.stderr.contains("write the section `ambient:`"), "{ended:?}");
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn for_github_it_is_masked_and_set_for_the_steps_that_follow() {
     let stage = Stage::set("token-github").await;
     let file = stage.folder.write("github.env", "BEFORE=1\n");
