@@ -299,6 +299,7 @@ impl Core {
         let key = Arc::clone(admission.key());
         let account = Arc::clone(admission.service_account());
         let id_token = admission.id_token().cloned();
+        let is_live = admission.is_exchangeable(&*self.clock);
         async move {
             // A flight may have landed between the caller's look and this one.
             let now = self.clock.reading();
@@ -313,7 +314,12 @@ impl Core {
             let Some(id_token) = id_token else {
                 return Err(Failure::of(ExchangeError::Crashed, self.clock.elapsed()));
             };
-            self.exchange(key, &account, &id_token).await
+            let exchanged = self.exchange(Arc::clone(&key), &account, &id_token).await;
+            if exchanged.is_err() && !is_live {
+                // That a token which is at its end is refused says nothing of the next one's.
+                self.failures.remove(&key);
+            }
+            exchanged
         }
     }
 

@@ -218,13 +218,20 @@ impl Broker {
         Ok(Admitted::new(Caller::Workload(token), ground, account))
     }
 
-    /// The service account with this id or name.
-    pub fn service_account(&self, id_or_name: &str) -> Option<&ServiceAccount> {
+    /// The names of the service accounts with this id, or the one with this name. Several may be one
+    /// account of Octopus, each with an audience of its own.
+    pub fn accounts_named(&self, id_or_name: &str) -> Vec<&str> {
         let has_id = |account: &&Arc<ServiceAccount>| {
             account.id.as_deref().is_some_and(|id| id.eq_ignore_ascii_case(id_or_name))
         };
-        let by_id = self.service_accounts.values().find(has_id);
-        by_id.or_else(|| self.service_accounts.get(id_or_name)).map(|account| &**account)
+        let by_id = self.service_accounts.values().filter(has_id);
+        let mut names: Vec<_> = by_id.map(|account| &*account.name).collect();
+        if names.is_empty() {
+            let by_name = self.service_accounts.get(id_or_name);
+            names.extend(by_name.map(|account| &*account.name));
+        }
+        names.sort_unstable();
+        names
     }
 
     /// The credential with which a request of this admission goes to Octopus, if it is at hand; counted

@@ -22,6 +22,7 @@ use tracing::debug;
 
 use super::Admission;
 use super::access_tokens::AccessTokens;
+use super::admission::AccessKey;
 use crate::clock::Clock;
 use crate::limits;
 use crate::secret::Secret;
@@ -107,7 +108,8 @@ impl StandIns {
     }
 
     /// Makes a stand-in for an admission. When all places are taken, those that have ended make
-    /// room; if none has, the newest is refused: nothing that serves is lost.
+    /// room; if none has, the oldest of an identity that has more than half of them; else the newest is
+    /// refused: nothing that serves is lost.
     pub(super) fn issue(
         &self,
         admission: Admission,
@@ -120,7 +122,7 @@ impl StandIns {
         if live.len() >= self.most {
             live.retain(|_, stand_in| self.is_live(stand_in, access_tokens));
         }
-        if live.len() >= self.most {
+        if live.len() >= self.most && !makes_room(&mut live, admission.key(), self.most) {
             return Err(StandInError::Full);
         }
         let admission = admission.of_stand_in();
@@ -235,6 +237,20 @@ impl StandIns {
     fn lock(&self) -> MutexGuard<'_, HashMap<Hash, StandIn>> {
         self.store.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Ends the oldest stand-in of another identity that has more than half of all places: one job that
+/// logs in without end must not lock out all others. False if there is none.
+fn makes_room(live: &mut HashMap<Hash, StandIn>, newcomer: &Arc<AccessKey>, most: usize) -> bool {
+    let mut counts = HashMap::<&Arc<AccessKey>, usize>::new();
+    for stand_in in live.values() {
+        *counts.entry(stand_in.admission.key()).or_default() += 1;
+    }
+    let crowd = counts.into_iter().find(|(key, count)| *count > most / 2 && *key != newcomer);
+    let Some(crowd) = crowd.map(|(key, _)| Arc::clone(key)) else { return false };
+    let of_crowd = live.iter().filter(|(_, stand_in)| *stand_in.admission.key() == crowd);
+    let oldest = of_crowd.min_by_key(|(_, stand_in)| stand_in.issued).map(|(hash, _)| *hash);
+    oldest.and_then(|oldest| live.remove(&oldest)).is_some()
 }
 
 /// How long the credential at hand serves an admission. An API key would serve for ever; it does

@@ -210,6 +210,13 @@ pub const TLS_FILES_LOOK: Duration = Duration::from_secs(5);
 /// A TLS handshake must be over after this.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// One address may have this part of all requests waiting before it is known who sends them: a
+/// quarter.
+pub const STRANGERS_SHARE: usize = 4;
+
+/// An address that does not answer for so long gets company from the next (RFC 8305 5).
+pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
 /// Requests side by side on one HTTP/2 connection.
 pub const HTTP2_STREAMS: u32 = 100;
 
@@ -218,9 +225,6 @@ pub const HTTP2_SEND_BUFFER: usize = 64 << 10;
 
 /// HTTP/2 connections are looked at this often for standing still.
 pub const HTTP2_LOOK: Duration = Duration::from_secs(1);
-
-/// A body that moves at all moves this many bytes in the time that it has; pings do not.
-pub const HTTP2_MOVED_BYTES: u64 = 1 << 10;
 
 /// Most rules in a configuration.
 pub const RULES: usize = 1_000;

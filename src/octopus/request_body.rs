@@ -24,7 +24,13 @@ pub struct RequestBody {
 #[derive(Debug)]
 enum Kind {
     Held(Option<Bytes>),
-    Streamed { incoming: Incoming, idle_timeout: Duration, sleep: Pin<Box<Sleep>> },
+    Streamed {
+        incoming: Incoming,
+        idle_timeout: Duration,
+        sleep: Pin<Box<Sleep>>,
+        /// Counts the parts.
+        steps: Arc<AtomicU64>,
+    },
 }
 
 /// How far a request's body has come; seen from outside while the connection owns the body.
@@ -58,13 +64,14 @@ impl RequestBody {
         Self { kind: Kind::Held(bytes), progress: Arc::new(progress) }
     }
 
-    /// A body that the caller is still sending; it fails when nothing comes for `idle_timeout`.
-    pub fn streamed(incoming: Incoming, idle_timeout: Duration) -> Self {
+    /// A body that the caller is still sending; it fails when nothing comes for `idle_timeout`. Each
+    /// part that comes is counted in `steps`.
+    pub fn streamed(incoming: Incoming, idle_timeout: Duration, steps: Arc<AtomicU64>) -> Self {
         let sleep = Box::pin(tokio::time::sleep(idle_timeout));
         let progress = Progress::default();
         progress.is_complete.store(incoming.is_end_stream(), Ordering::Relaxed);
         Self {
-            kind: Kind::Streamed { incoming, idle_timeout, sleep },
+            kind: Kind::Streamed { incoming, idle_timeout, sleep, steps },
             progress: Arc::new(progress),
         }
     }
@@ -134,11 +141,13 @@ impl Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
         let Self { kind, progress } = self.get_mut();
-        let (incoming, idle_timeout, sleep) = match kind {
+        let (incoming, idle_timeout, sleep, steps) = match kind {
             Kind::Held(bytes) => {
                 return Poll::Ready(bytes.take().map(|data| Ok(Frame::data(data))));
             }
-            Kind::Streamed { incoming, idle_timeout, sleep } => (incoming, *idle_timeout, sleep),
+            Kind::Streamed { incoming, idle_timeout, sleep, steps } => {
+                (incoming, *idle_timeout, sleep, steps)
+            }
         };
         loop {
             let polled = Pin::new(&mut *incoming).poll_frame(context);
@@ -154,6 +163,7 @@ impl Body for RequestBody {
                 Some(Ok(frame)) => {
                     let Ok(data) = frame.into_data() else { continue };
                     progress.add(&data);
+                    steps.fetch_add(1, Ordering::Relaxed);
                     if incoming.is_end_stream() {
                         progress.complete();
                     }

@@ -8,12 +8,12 @@ use http::{
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
+use super::headers;
 use super::intake::{self, Intake, Presented};
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::turns::{self, Turns};
 use super::{Origin, Proxy};
-use super::{headers, host};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::limits;
 use crate::octopus::{BodyFault, Lease, NotAllowed, Over, RequestBody, SendError};
@@ -117,7 +117,7 @@ impl Proxy {
         journey: &mut Journey,
     ) -> Result<Answer, Refusal> {
         let Outgoing { head, intake, admission, judged } = outgoing;
-        let asked = host::asked_host(head).map(|host| (origin.scheme(), host));
+        let asked = origin.asked_as(head);
         let mut message = self.message(head, intake, journey)?;
         let mut patience = self.patience();
         // The credential first: a body that is held or begun is of no use without it.

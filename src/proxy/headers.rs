@@ -53,11 +53,14 @@ fn stays_here(name: &HeaderName) -> bool {
 }
 
 /// What no caller is told. Sessions are Octopus's with us, not with the caller; its challenges would
-/// make clients look for other credentials; `Alt-Svc` would lead them past the broker.
+/// make clients look for other credentials; `Alt-Svc` would lead them past the broker. Which pages
+/// may read an answer, and whether a host is to be asked by TLS alone, is said of Octopus's host.
 fn stays_from_caller(name: &HeaderName) -> bool {
     let text = name.as_str();
     is_hop_by_hop(text)
         || matches!(text, "set-cookie" | "www-authenticate" | "alt-svc")
+        || text == "strict-transport-security"
+        || text.starts_with("access-control-")
         || *name == ERROR
 }
 
@@ -216,6 +219,8 @@ mod tests {
             ("set-cookie", "a"),
             ("www-authenticate", "Negotiate"),
             ("octobroker-error", "internal"),
+            ("access-control-allow-origin", "*"),
+            ("strict-transport-security", "max-age=1"),
             ("connection", "x-hop"),
             ("x-hop", "1"),
             ("transfer-encoding", "chunked"),

@@ -14,7 +14,7 @@ impl Proxy {
     /// A body that the caller is still sending. Its connection learns when it is read whole: from
     /// then on it looks whether the caller has gone.
     pub(super) fn streamed(&self, incoming: Incoming, journey: &Journey) -> RequestBody {
-        let body = RequestBody::streamed(incoming, self.upstream.idle_timeout);
+        let body = RequestBody::streamed(incoming, self.upstream.idle_timeout, journey.steps());
         journey.reads(body.progress());
         body
     }

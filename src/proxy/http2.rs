@@ -5,17 +5,14 @@
 //! whose caller opens no window is never asked for its next part, so no deadline in it can pass;
 //! the connection is looked at from outside instead.
 
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::debug;
 
 use super::phase::Phase;
@@ -30,8 +27,6 @@ where
 {
     let origin = Arc::new(origin);
     let proxy = serving.now();
-    let moved = Arc::new(AtomicU64::new(0));
-    let io = TokioIo::new(Counted { io, moved: Arc::clone(&moved) });
     let _open = proxy.metrics.connection_opened(&origin.listener);
     let service = {
         let (serving, origin, end) = (serving.clone(), Arc::clone(&origin), watcher.clone());
@@ -47,9 +42,9 @@ where
         .max_concurrent_streams(limits::HTTP2_STREAMS)
         .max_header_list_size(head_bytes)
         .max_send_buf_size(limits::HTTP2_SEND_BUFFER)
-        .serve_connection(io, service);
+        .serve_connection(TokioIo::new(io), service);
     let mut connection = std::pin::pin!(connection);
-    let mut stillness = Stillness::new(&proxy, Arc::clone(&origin.phase), moved);
+    let mut stillness = Stillness::new(&proxy, Arc::clone(&origin.phase));
     drop(proxy);
     let mut is_ending = false;
     loop {
@@ -83,8 +78,8 @@ where
 /// How long nothing has moved on a connection.
 struct Stillness {
     phase: Arc<Phase>,
-    moved: Arc<AtomicU64>,
-    seen: (u64, u64),
+    steps: Arc<AtomicU64>,
+    seen: u64,
     still: Duration,
     /// Without any request: the first one must come as soon as a head would have to.
     idle_bounds: (Duration, Duration),
@@ -103,11 +98,11 @@ enum Verdict {
 }
 
 impl Stillness {
-    fn new(proxy: &Proxy, phase: Arc<Phase>, moved: Arc<AtomicU64>) -> Self {
+    fn new(proxy: &Proxy, phase: Arc<Phase>) -> Self {
         Self {
+            steps: phase.steps(),
             phase,
-            moved,
-            seen: (0, 0),
+            seen: 0,
             still: Duration::ZERO,
             idle_bounds: (proxy.limits.head_timeout, proxy.limits.keep_alive_timeout),
             stuck_bound: proxy.upstream.idle_timeout * 2,
@@ -115,20 +110,17 @@ impl Stillness {
     }
 
     fn look(&mut self) -> Verdict {
-        let now = (self.phase.steps(), self.moved.load(Ordering::Relaxed));
-        let is_idle = self.phase.is_idle();
-        // Pings and window updates move nothing: a body moves more bytes than they do.
-        let has_moved = now.0 != self.seen.0
-            || (!is_idle && now.1.wrapping_sub(self.seen.1) >= limits::HTTP2_MOVED_BYTES);
-        if has_moved {
+        // Bytes tell nothing: whoever pings moves as many as it likes.
+        let now = self.steps.load(Ordering::Relaxed);
+        if now != self.seen {
             self.seen = now;
             self.still = Duration::ZERO;
             return Verdict::Moving;
         }
         self.still += limits::HTTP2_LOOK;
         let (first, later) = self.idle_bounds;
-        let idle_bound = if self.seen.0 == 0 { first } else { later };
-        match (is_idle, self.still) {
+        let idle_bound = if self.seen == 0 { first } else { later };
+        match (self.phase.is_idle(), self.still) {
             (true, still) if still >= idle_bound => Verdict::Idle,
             (false, still) if still >= self.stuck_bound => Verdict::Stuck,
             _ => Verdict::Moving,
@@ -136,70 +128,21 @@ impl Stillness {
     }
 }
 
-/// A connection that counts the bytes that pass.
-struct Counted<T> {
-    io: T,
-    moved: Arc<AtomicU64>,
-}
-
-impl<T> Counted<T> {
-    fn count(&self, bytes: usize) {
-        self.moved.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let counted = self.get_mut();
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut counted.io).poll_read(context, buffer);
-        counted.count(buffer.filled().len() - before);
-        polled
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let counted = self.get_mut();
-        let polled = Pin::new(&mut counted.io).poll_write(context, bytes);
-        if let Poll::Ready(Ok(written)) = polled {
-            counted.count(written);
-        }
-        polled
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stillness() -> (Stillness, Arc<Phase>, Arc<AtomicU64>) {
-        let (phase, moved) = (Arc::<Phase>::default(), Arc::<AtomicU64>::default());
+    fn stillness() -> (Stillness, Arc<Phase>) {
+        let phase = Arc::<Phase>::default();
         let stillness = Stillness {
+            steps: phase.steps(),
             phase: Arc::clone(&phase),
-            moved: Arc::clone(&moved),
-            seen: (0, 0),
+            seen: 0,
             still: Duration::ZERO,
             idle_bounds: (limits::HTTP2_LOOK * 2, limits::HTTP2_LOOK * 4),
             stuck_bound: limits::HTTP2_LOOK * 6,
         };
-        (stillness, phase, moved)
+        (stillness, phase)
     }
 
     fn looks_until(verdict: &Verdict, stillness: &mut Stillness) -> usize {
@@ -208,16 +151,14 @@ mod tests {
 
     #[test]
     fn a_connection_without_a_first_request_has_the_time_of_a_head() {
-        let (mut stillness, _, moved) = stillness();
-        // A preface is no request.
-        moved.store(10_000, Ordering::Relaxed);
+        let (mut stillness, _) = stillness();
 
         assert_eq!(looks_until(&Verdict::Idle, &mut stillness), 2);
     }
 
     #[test]
     fn between_requests_it_has_longer() {
-        let (mut stillness, phase, _) = stillness();
+        let (mut stillness, phase) = stillness();
         phase.begin(false);
         phase.end();
 
@@ -225,26 +166,21 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_move_nothing_are_stuck_whatever_is_pinged() {
-        let (mut stillness, phase, moved) = stillness();
+    fn requests_of_which_no_part_moves_are_stuck() {
+        let (mut stillness, phase) = stillness();
         phase.begin(false);
         stillness.look();
 
-        let looks = (1..100).find(|_| {
-            moved.fetch_add(17, Ordering::Relaxed);
-            stillness.look() == Verdict::Stuck
-        });
-
-        assert_eq!(looks, Some(6));
+        assert_eq!(looks_until(&Verdict::Stuck, &mut stillness), 6);
     }
 
     #[test]
     fn a_body_that_flows_is_not_stuck() {
-        let (mut stillness, phase, moved) = stillness();
+        let (mut stillness, phase) = stillness();
         phase.begin(false);
 
         for _ in 0..50 {
-            moved.fetch_add(limits::HTTP2_MOVED_BYTES, Ordering::Relaxed);
+            phase.step();
             assert_eq!(stillness.look(), Verdict::Moving);
         }
     }

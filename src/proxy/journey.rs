@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -138,6 +139,11 @@ impl Journey {
         self.cache = Some(result);
         self.exchange = Some(self.exchange.unwrap_or_default() + waited);
         self.waited += waited;
+    }
+
+    /// Counts what moves on the connection.
+    pub(super) fn steps(&self) -> Arc<AtomicU64> {
+        self.phase.steps()
     }
 
     /// The body of the request is being read, as far as this tells.

@@ -55,7 +55,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{Request, Response, header};
+use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 
 pub use listener::Listener;
@@ -133,6 +133,16 @@ impl Origin {
     /// The scheme under which callers ask.
     const fn scheme(&self) -> &'static str {
         if self.is_tls { "https" } else { "http" }
+    }
+
+    /// The scheme and the authority under which the caller knows us.
+    fn asked_as(&self, head: &Parts) -> Option<(&str, HeaderValue)> {
+        let Some(url) = &self.public_url else {
+            return host::asked_host(head).map(|host| (self.scheme(), host));
+        };
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.split_once('/').map_or(rest, |(authority, _)| authority);
+        Some((scheme, HeaderValue::from_str(authority).ok()?))
     }
 }
 
@@ -227,12 +237,20 @@ impl Proxy {
                 Ok(Outcome::Forwarded(answer)) => journey.forwarded(answer),
                 Ok(Outcome::Ours(answer)) => journey.answered_here(answer),
                 Err(refusal) => {
-                    let mut answer = journey.refused(self.count_failure(refusal, &origin));
+                    let refusal = self.count_failure(refusal, &origin);
+                    // Whoever asks for a token reads no other words, whoever refuses.
+                    let is_exchange = self.door_request(&head) == Some(DoorRequest::Exchange);
+                    let refusal = if is_exchange { refusal.with_oauth_members() } else { refusal };
+                    let mut answer = journey.refused(refusal);
                     refusal::let_go(body, awaits_continue, &mut answer);
                     answer
                 }
             })
         }
+    }
+
+    fn door_request(&self, head: &Parts) -> Option<DoorRequest> {
+        DoorRequest::of(&head.method, head.uri.path(), self.upstream.path_prefix())
     }
 
     /// Waits for room in the log: a request that can't be written down is not served.
@@ -276,8 +294,7 @@ impl Proxy {
         self.log_room().await?;
         journey.take_place(self.places.take(self.limits.concurrent_requests))?;
         self.check_head(head, origin)?;
-        let prefix = self.upstream.path_prefix();
-        if let Some(request) = DoorRequest::of(&head.method, head.uri.path(), prefix) {
+        if let Some(request) = self.door_request(head) {
             let answer = self.answer_at_door(request, (head, body), origin, journey);
             let answer = Box::pin(answer).await?;
             return Ok(Outcome::Ours(answer));

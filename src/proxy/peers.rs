@@ -1,4 +1,5 @@
-//! What each peer may cost: connections, and credentials that are refused.
+//! What each peer may cost: connections, requests that are waited for before anybody knows who sends
+//! them, and credentials that are refused.
 //!
 //! A peer is an address, of IPv6 its first 64 bits, which are one site's. On a loopback listener or
 //! a Unix socket all callers are this machine, so a bound there would let one process lock the
@@ -21,19 +22,25 @@ pub(super) struct Peer(IpAddr);
 /// All peers.
 #[derive(Debug)]
 pub(super) struct Peers {
-    open: Arc<Mutex<HashMap<Peer, usize>>>,
+    open: Arc<Counts>,
+    awaited: Arc<Counts>,
     failures: BoundedMap<Peer, Arc<Mutex<Patience>>>,
     connections: usize,
+    /// Of the requests that all may have under way at once.
+    share: usize,
     /// Failures that are forgiven: so many a second, and so many at once.
     per_second: f64,
     burst: f64,
     clock: Arc<dyn Clock>,
 }
 
-/// A place for one connection of a peer, until this is dropped.
+/// How much each peer has of something; nothing is kept of one that has none.
+type Counts = Mutex<HashMap<Peer, usize>>;
+
+/// One of those that a peer may have, until this is dropped.
 #[derive(Debug)]
 pub(super) struct PeerPlace {
-    open: Arc<Mutex<HashMap<Peer, usize>>>,
+    counts: Arc<Counts>,
     peer: Peer,
 }
 
@@ -68,8 +75,10 @@ impl Peers {
     pub(super) fn new(limits: &Limits, clock: Arc<dyn Clock>) -> Self {
         Self {
             open: Arc::default(),
+            awaited: Arc::default(),
             failures: BoundedMap::new(limits::FAILING_PEERS, Arc::clone(&clock)),
             connections: limits.peer_connections,
+            share: limits.concurrent_requests.div_ceil(limits::STRANGERS_SHARE),
             per_second: f64::from(limits.failed_authentications),
             burst: f64::from(limits.failed_authentications_burst),
             clock,
@@ -78,14 +87,12 @@ impl Peers {
 
     /// Takes a place for a connection, if the peer has one left.
     pub(super) fn connect(&self, peer: Peer) -> Option<PeerPlace> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(peer).or_default();
-        if *count >= self.connections {
-            return None;
-        }
-        *count += 1;
-        drop(open);
-        Some(PeerPlace { open: Arc::clone(&self.open), peer })
+        PeerPlace::take(&self.open, peer, self.connections)
+    }
+
+    /// Takes a place for a request whose credential is still to come, if the peer has one left.
+    pub(super) fn wait_for(&self, peer: Peer) -> Option<PeerPlace> {
+        PeerPlace::take(&self.awaited, peer, self.share)
     }
 
     /// How long a peer has to wait before a credential of it is looked at; nothing if none of its
@@ -122,13 +129,26 @@ impl Peers {
     }
 }
 
+impl PeerPlace {
+    fn take(counts: &Arc<Counts>, peer: Peer, most: usize) -> Option<Self> {
+        let mut all = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(peer).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        drop(all);
+        Some(Self { counts: Arc::clone(counts), peer })
+    }
+}
+
 impl Drop for PeerPlace {
     fn drop(&mut self) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.peer) {
+        let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.peer) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.peer);
+                all.remove(&self.peer);
             }
         }
     }
@@ -174,6 +194,17 @@ mod tests {
         assert!(peers.connect(peer("192.0.2.1")).is_some());
         drop(second);
         assert!(peers.open.lock().unwrap().is_empty(), "nothing is kept of who has gone");
+    }
+
+    #[test]
+    fn a_peer_has_a_share_of_the_requests_that_are_waited_for() {
+        let (peers, _) = peers();
+        let taken: Vec<_> = std::iter::from_fn(|| peers.wait_for(peer("192.0.2.1"))).collect();
+
+        let all = Limits::default().concurrent_requests;
+        assert_eq!(taken.len(), all / limits::STRANGERS_SHARE);
+        assert!(peers.wait_for(peer("192.0.2.2")).is_some());
+        assert!(peers.connect(peer("192.0.2.1")).is_some(), "connections are counted apart");
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub(super) struct Phase {
     turns: AtomicU64,
     /// Requests being served: at most one, but in HTTP/2.
     running: AtomicUsize,
-    /// Beginnings, ends and parts of answers: what has moved.
-    steps: AtomicU64,
+    /// Beginnings and ends of requests, parts of their bodies and answers: what has moved.
+    steps: Arc<AtomicU64>,
     /// Of the request that began last.
     body: Mutex<CallerBody>,
 }
@@ -86,7 +86,8 @@ impl Phase {
         self.running.load(Ordering::Acquire) == 0
     }
 
-    pub(super) fn steps(&self) -> u64 {
-        self.steps.load(Ordering::Relaxed)
+    /// What is counted up with each step.
+    pub(super) fn steps(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.steps)
     }
 }

@@ -18,8 +18,9 @@ use super::forward::refused;
 use super::host;
 use super::journey::Journey;
 use super::refusal::Refusal;
+use super::target::Target;
 use super::{Origin, Proxy};
-use crate::broker::Credential;
+use crate::broker::{Admission, AdmissionError, Credential};
 use crate::identity::Json;
 use crate::limits;
 use crate::secret::Secret;
@@ -89,25 +90,25 @@ impl Proxy {
         match request {
             DoorRequest::Discovery => {
                 journey.routed("/.well-known/openid-configuration");
-                Ok(self.discovery(head, origin))
+                self.discovery(head, origin)
             }
             DoorRequest::Exchange => {
                 journey.routed("/token/v1");
-                let exchanged = self.exchange((&head.headers, origin), body, journey).await;
-                exchanged.map_err(Refusal::with_oauth_members)
+                self.exchange((head, origin), body, journey).await
             }
         }
     }
 
     /// The document, with the origin under which the caller knows this listener.
-    fn discovery(&self, head: &Parts, origin: &Origin) -> Response<AnswerBody> {
-        let host = host::asked_host(head);
-        let base = match (&origin.public_url, host) {
+    fn discovery(&self, head: &Parts, origin: &Origin) -> Result<Response<AnswerBody>, Refusal> {
+        let base = match (&origin.public_url, host::asked_host(head)) {
             (Some(url), _) => url.trim_end_matches('/').to_owned(),
-            (None, host) => {
-                let host = host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+            (None, Some(host)) => {
+                let host = host.to_str().map_err(|_| Refusal::new(Code::BadRequest))?;
                 format!("{}://{host}{}", origin.scheme(), self.upstream.path_prefix())
             }
+            // HTTP/1.0 lets a caller leave out under which name it asks.
+            (None, None) => return Err(Refusal::new(Code::BadRequest)),
         };
         let document = json!({
             "issuer": base,
@@ -115,37 +116,27 @@ impl Proxy {
             "grant_types_supported": [GRANT_TYPE],
             "token_endpoint_auth_methods_supported": ["none"],
         });
-        own_json(&document)
+        Ok(own_json(&document))
     }
 
     async fn exchange(
         &self,
-        (headers, origin): (&HeaderMap, &Origin),
+        (head, origin): (&Parts, &Origin),
         body: &mut Option<Incoming>,
         journey: &mut Journey,
     ) -> Result<Response<AnswerBody>, Refusal> {
         // The token is in the body; a second credential beside it is a second opinion.
-        if credentials::find(headers, &[])? != Found::Nothing {
+        let raw = head.uri.path_and_query().map_or("", |target| target.as_str());
+        let target = Target::judge(raw)?;
+        if credentials::find(&head.headers, target.keys())? != Found::Nothing {
             return Err(Refusal::new(Code::AmbiguousCredentials));
         }
         let held = match body.take() {
-            Some(incoming) => self.hold(incoming, limits::EXCHANGE_REQUEST_BYTES, journey).await?,
+            Some(incoming) => self.hold_of_stranger(incoming, origin, journey).await?,
             None => Bytes::new(),
         };
-        let fields = Fields::read(headers, &held)?;
-        let token = fields.subject_token.expose();
-        let token = self.broker.recognize(token, self.limits.id_token_bytes);
-        let token = token.map_err(credentials::form_code)?;
-        journey.presented(token.fingerprint());
-        self.check_patience(&token, origin)?;
-        let Some(account) = self.broker.service_account(&fields.audience) else {
-            let sentence = "The field audience must be the id (a GUID) or the name of a service account \
-                            that is configured here.";
-            return Err(Refusal::new(Code::AudienceRefused).saying(sentence));
-        };
-        let named = account.name.clone();
-        let admission = self.broker.admit(token, Some(&named)).await;
-        let admission = admission.map_err(|error| refused(error, journey))?;
+        let fields = Fields::read(&head.headers, &held)?;
+        let admission = self.admit_at_door(&fields, origin, journey).await?;
         journey.admitted(&admission);
         if self.token_door.issues == Issues::AccessToken && !admission.grant().is_whole() {
             let detail = "whoever has an access token is not held to `allow` and its narrowings, so \
@@ -183,6 +174,63 @@ impl Proxy {
             "token_type": "Bearer",
             "expires_in": life.as_secs(),
         })))
+    }
+}
+
+impl Proxy {
+    /// The admission for the token as the account that is named. Where several have the id that is
+    /// named, the audience of the token fits one of them at most.
+    async fn admit_at_door(
+        &self,
+        fields: &Fields,
+        origin: &Origin,
+        journey: &mut Journey,
+    ) -> Result<Admission, Refusal> {
+        let recognized = || {
+            let token = fields.subject_token.expose();
+            let token = self.broker.recognize(token, self.limits.id_token_bytes);
+            token.map_err(credentials::form_code)
+        };
+        let token = recognized()?;
+        journey.presented(token.fingerprint());
+        self.check_patience(&token, origin)?;
+        let accounts = self.broker.accounts_named(&fields.audience);
+        let Some((first, others)) = accounts.split_first() else {
+            let sentence = "The field audience must be the id (a GUID) or the name of a service account \
+                            that is configured here.";
+            return Err(Refusal::new(Code::AudienceRefused).saying(sentence));
+        };
+        let mut admitted = self.broker.admit(token, Some(first)).await;
+        for other in others {
+            if !matches!(admitted, Err(AdmissionError::NoRule { .. })) {
+                break;
+            }
+            // It has been verified, and is known.
+            if let Ok(admission) = self.broker.admit(recognized()?, Some(other)).await {
+                admitted = Ok(admission);
+            }
+        }
+        admitted.map_err(|error| refused(error, journey))
+    }
+
+    /// Holds the body of an exchange. Nobody knows yet who sends it: it has the time of a head in all,
+    /// and an address may have a share of them, so that strangers can't keep the places of everybody.
+    async fn hold_of_stranger(
+        &self,
+        incoming: Incoming,
+        origin: &Origin,
+        journey: &mut Journey,
+    ) -> Result<Bytes, Refusal> {
+        let limited = || {
+            let refusal = Refusal::new(Code::RateLimited).closing();
+            let detail = "too many requests of this address keep the broker waiting";
+            refusal.retrying_after(self.limits.head_timeout).with_detail(detail)
+        };
+        let place = origin.peer.map(|peer| self.peers.wait_for(peer).ok_or_else(limited));
+        let _place = place.transpose()?;
+        let held = self.hold(incoming, limits::EXCHANGE_REQUEST_BYTES, journey);
+        let held = tokio::time::timeout(self.limits.head_timeout, held).await;
+        held.unwrap_or_else(|_| Err(Refusal::new(Code::RequestTimeout).closing()))
     }
 }
 

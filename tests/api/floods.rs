@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::encrypted::Encrypted;
@@ -224,6 +225,31 @@ async fn a_caller_that_opens_no_window_is_cut_and_frees_its_places() {
             .await;
         encrypted.asks_as_another().await;
     }
+    encrypted.world.close().await;
+}
+
+#[tokio::test]
+async fn pings_keep_no_place() {
+    let quick = |settings: &mut Settings| {
+        settings.octopus.push_str("\nidle_timeout: 500ms");
+    };
+    let encrypted = Encrypted::start_with(|_| String::new(), quick).await;
+    let connection = Mutex::new(encrypted.raw_http2(&[(4, 0)]).await);
+    let target = (PATH, &b"/api/Spaces-1/packages/Acme.1/raw?bytes=4000000"[..]);
+    let head = encrypted.block(&[GET, SCHEME, AUTHORITY, target]);
+    for stream in streams(50) {
+        let begin = frame(HEADERS, END_STREAM | END_HEADERS, stream, &head);
+        connection.lock().await.write(&begin).await;
+    }
+    let in_flight = async || encrypted.world.metric("octobroker_requests_in_flight").await;
+    encrypted.world.until("all are served", async || in_flight().await == Some(50.0)).await;
+
+    let ping_until_freed = async || {
+        connection.lock().await.write(&frame(PING, 0, 0, &[0; 8]).repeat(10)).await;
+        in_flight().await == Some(0.0)
+    };
+    encrypted.world.until("their places are free", ping_until_freed).await;
+
     encrypted.world.close().await;
 }
 

@@ -24,6 +24,7 @@ mod clocks;
 mod curves;
 mod decisions;
 mod desync;
+mod doors;
 mod drains;
 mod elsewhere;
 mod encrypted;

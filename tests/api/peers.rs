@@ -137,3 +137,33 @@ async fn a_peer_has_its_connections_and_no_more() {
         .await;
     world.close().await;
 }
+
+#[tokio::test]
+async fn logins_that_never_come_keep_no_places_of_others() {
+    let world = open_to_all("concurrent_requests: 8, head_timeout: 5m").await;
+    let begin = "POST /token/v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n";
+    let mut kept = Vec::new();
+    for in_flight in 1..=2 {
+        let mut wire = world.wire_from("127.0.0.1").await;
+        wire.write(begin).await;
+        world
+            .until("it is waited for", async || {
+                world.metric("octobroker_requests_in_flight").await == Some(f64::from(in_flight))
+            })
+            .await;
+        kept.push(wire);
+    }
+
+    let mut third = world.wire_from("127.0.0.1").await;
+    third.write(begin).await;
+    let reply = third.answer().await;
+
+    assert_eq!((reply.status, reply.header("octobroker-error")), (429, Some("rate_limited")));
+    assert!(reply.header("retry-after").is_some());
+    let mut other = world.wire_from("127.0.0.2").await;
+    other.write(begin.to_owned() + "not json!").await;
+    assert_eq!(other.answer().await.header("octobroker-error"), Some("bad_request"));
+    assert_eq!(world.asked_from("127.0.0.1", &world.job_number(1)).await.status, 200);
+    drop(kept);
+    world.close().await;
+}

@@ -91,6 +91,35 @@ async fn when_all_places_are_taken_the_newest_is_refused_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn whoever_has_most_of_the_places_makes_room_for_another() {
+    let world = World::start_with(|settings| {
+        let anywhere = settings.rules.replace("ref:refs/heads/main'", "**' }");
+        settings.rules = anywhere.replace("sub: '", "sub: { glob: '");
+        settings.more = "limits: { stand_ins: 3 }".to_owned();
+    })
+    .await;
+    let mut of_crowd = Vec::new();
+    for _ in 0..3 {
+        of_crowd.push(world.stand_in().await);
+        world.advance(Duration::from_secs(1));
+    }
+    let mut claims = world.claims();
+    claims["sub"] = format!("{}-2", claims["sub"].as_str().unwrap()).into();
+
+    for _ in 0..2 {
+        let fields = world.login_fields(&world.mint(&claims));
+        let answer = world.call("POST", "/token/v1").json(&fields).ok().await.json();
+        let other = world.keep_secret(answer["access_token"].as_str().unwrap().to_owned());
+        world.get("/api/users/me").bearer(&other).ok().await;
+        claims["sub"] = format!("{}-3", claims["sub"].as_str().unwrap()).into();
+    }
+
+    // The oldest made room; then no identity had more than half.
+    world.get("/api/users/me").bearer(&of_crowd[0]).refused(401, "stand_in_unknown").await;
+    world.close().await;
+}
+
+#[tokio::test]
 async fn keys_that_the_broker_did_not_make_are_worth_nothing() {
     let world = World::start().await;
     let key = world.stand_in().await;

@@ -8,6 +8,7 @@ use super::rules::GrantStatus;
 use crate::ambient::AmbientIdentity;
 use crate::broker::{Broker, Holding, OwnIdentity, StandInHolding};
 use crate::limits;
+use crate::octopus::ServiceAccount;
 use crate::telemetry::error_chain;
 
 /// One for whom an access token is at hand.
@@ -69,13 +70,21 @@ pub(super) fn identities(broker: &Broker) -> Vec<IdentityStatus> {
         issuer: issuer_name(broker, &holding.issuer),
         subject: cut(&holding.subject),
         audience: cut(&holding.audience),
-        service_account: broker
-            .service_account(&holding.service_account)
-            .map_or(holding.service_account, |account| account.name.clone()),
+        service_account: account_name(broker, &holding).unwrap_or(holding.service_account),
         access_token_seconds_left: holding.remaining.as_secs(),
     };
     let newest = broker.access_tokens().newest(limits::STATUS_ROWS).into_iter();
     newest.map(status).collect()
+}
+
+/// Several may be one account of Octopus, with an audience each.
+fn account_name(broker: &Broker, holding: &Holding) -> Option<String> {
+    let is_it = |account: &&ServiceAccount| {
+        let is_named = [account.id.as_ref(), Some(&account.name)];
+        is_named.contains(&Some(&holding.service_account))
+            && account.audience.as_deref() == Some(&*holding.audience)
+    };
+    broker.service_accounts().find(is_it).map(|account| account.name.clone())
 }
 
 /// The newest.
