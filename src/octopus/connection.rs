@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
+use super::reach;
 use super::request_body::RequestBody;
 use super::upstream::Upstream;
 use crate::gathering::Gathering;
@@ -142,7 +143,7 @@ impl Connector {
     async fn stream(&self) -> Result<Stream, ConnectError> {
         let (host, port) = (&self.host, self.port);
         let tcp = |source| ConnectError::Tcp { host: host.clone(), port, source };
-        let stream = TcpStream::connect((host.as_str(), port)).await.map_err(tcp)?;
+        let stream = reach::connect(host, port).await.map_err(tcp)?;
         stream.set_nodelay(true).map_err(tcp)?;
         let stream = Gathering(stream);
         let Some(config) = &self.tls else {

@@ -31,6 +31,7 @@ mod pool;
 mod rate_bucket;
 mod rate_budget;
 mod rate_limit;
+mod reach;
 mod request_body;
 mod routes;
 mod service_account;
