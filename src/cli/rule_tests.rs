@@ -12,7 +12,7 @@ use super::page::{Mark, Page};
 use super::rehearsal::{Asked, Judgement, Rehearsal};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Expected, RuleTest, TestSample};
-use crate::identity::{Check, IdToken, Inspection, Keys};
+use crate::identity::{Check, End, IdToken, Inspection, Keys};
 use crate::telemetry::Code;
 
 /// What came of all tests.
@@ -117,7 +117,10 @@ async fn inspect(
     now: f64,
 ) -> Inspection {
     match &test.sample {
-        TestSample::Claims(claims) => rehearsal.verifier.inspect_claims(claims, now),
+        TestSample::Claims(claims) => {
+            let end = if test.at.is_none() { End::Optional } else { End::Required };
+            rehearsal.verifier.inspect_claims(claims, end, now)
+        }
         TestSample::Token(text) => match IdToken::parse(text.expose(), token_bytes) {
             Ok(token) => rehearsal.verifier.inspect(&token, Keys::Spared, now).await,
             Err(error) => Inspection::of_no_token(error.into()),

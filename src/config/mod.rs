@@ -64,7 +64,7 @@ pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Finding, Severity};
 pub use provisions::Ids;
 pub use rule_tests::{
-    Expected, RuleTest, TestRequest, TestSample, claims_document, load_rule_tests, with_end,
+    Expected, RuleTest, TestRequest, TestSample, claims_document, load_rule_tests,
 };
 pub use schema::schema;
 pub use values::parse_duration;

@@ -26,6 +26,15 @@ pub(super) struct Registered {
     pub(super) token_id: Option<String>,
 }
 
+/// Whether claims must say when they end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// As every token must.
+    Required,
+    /// Claims that were written by hand need no `exp`, where times don't count.
+    Optional,
+}
+
 /// A claim that is missing or has the wrong type. Names the claim, never its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the claim {claim} {fault}")]
@@ -34,19 +43,31 @@ pub struct ClaimsError {
     pub(super) fault: &'static str,
 }
 
+impl ClaimsError {
+    /// The claim that it is about.
+    pub const fn claim(&self) -> &'static str {
+        self.claim
+    }
+}
+
 impl Claims {
     /// Reads a payload.
     pub(super) fn parse(payload: &[u8]) -> Result<Self, ClaimsError> {
-        Self::read(Json::parse(payload).unwrap_or(Json::Null), None)
+        Self::of(Json::parse(payload).unwrap_or(Json::Null))
     }
 
     /// The claims of a payload that was read.
     pub fn of(payload: Json) -> Result<Self, ClaimsError> {
-        Self::read(payload, None)
+        Self::read(payload, None, End::Required)
     }
 
-    /// Reads a payload that may lack `iss`, which then is this one.
-    pub(super) fn read(payload: Json, usual_issuer: Option<&str>) -> Result<Self, ClaimsError> {
+    /// Reads a payload that may lack `iss`, which then is this one, or `exp`. Nothing is added to
+    /// the claims.
+    pub(super) fn read(
+        payload: Json,
+        usual_issuer: Option<&str>,
+        end: End,
+    ) -> Result<Self, ClaimsError> {
         let Json::Object(all) = payload else {
             return Err(ClaimsError { claim: "set", fault: "is not one strict JSON object" });
         };
@@ -54,17 +75,24 @@ impl Claims {
         if subject.len() > limits::SUBJECT_BYTES {
             return Err(ClaimsError { claim: "sub", fault: "is too long" });
         }
-        let missing = ClaimsError { claim: "exp", fault: "is missing" };
         let issuer = match usual_issuer {
             Some(usual) if !all.contains("iss") => usual.to_owned(),
             _ => required_text(&all, "iss")?,
         };
         let audience = audience(&all)?;
+        let expires = match (numeric_date(&all, "exp")?, end) {
+            (Some(expires), _) => expires,
+            // Nobody asks whether it is past.
+            (None, End::Optional) => f64::INFINITY,
+            (None, End::Required) => {
+                return Err(ClaimsError { claim: "exp", fault: "is missing" });
+            }
+        };
         let registered = Registered {
             issuer,
             subject,
             times: Times {
-                expires: numeric_date(&all, "exp")?.ok_or(missing)?,
+                expires,
                 not_before: numeric_date(&all, "nbf")?,
                 issued_at: numeric_date(&all, "iat")?,
             },

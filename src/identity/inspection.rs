@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::claims::Claims;
+use super::claims::{Claims, End};
 use super::id_token::IdToken;
 use super::issuer::Issuer;
 use super::json::Json;
@@ -195,18 +195,19 @@ impl Verifier {
         inspection.note(Check::Header, header);
         inspection.note(Check::Issuer, named.known().map(drop));
         inspection.note_signature((token, &reading), trusted_keys, keys).await;
-        self.inspect_payload(inspection, reading.payload, now)
+        self.inspect_payload(inspection, (reading.payload, End::Required), now)
     }
 
-    /// Makes those checks that a bare claim set allows: no header, no signature.
-    pub fn inspect_claims(&self, payload: &Json, now: f64) -> Inspection {
+    /// Makes those checks that a bare claim set allows: no header, no signature; and without `exp`,
+    /// if that is optional, no times.
+    pub fn inspect_claims(&self, payload: &Json, end: End, now: f64) -> Inspection {
         let payload = Payload::of(payload.to_document().into_bytes());
         let mut inspection = Inspection::nothing_read(None);
         let skipped = |check| (check, CheckOutcome::Skipped);
         inspection.checks.extend([Check::Form, Check::Header].map(skipped));
         inspection.note(Check::Issuer, self.named(&payload).known().map(drop));
         inspection.checks.extend([Check::Key, Check::Signature].map(skipped));
-        self.inspect_payload(inspection, payload, now)
+        self.inspect_payload(inspection, (payload, end), now)
     }
 
     /// What is left where header or payload could not be read.
@@ -223,20 +224,21 @@ impl Verifier {
         };
         inspection.note(Check::Issuer, self.named(&payload).known().map(drop));
         inspection.give_up(&[Check::Key, Check::Signature]);
-        self.inspect_payload(inspection, payload, now)
+        self.inspect_payload(inspection, (payload, End::Required), now)
     }
 
     fn inspect_payload(
         &self,
         mut inspection: Inspection,
-        payload: Payload,
+        (payload, end): (Payload, End),
         now: f64,
     ) -> Inspection {
         let trusted = self.named(&payload).trusted();
+        inspection.issuer = trusted.map(|trusted| Arc::clone(&trusted.issuer));
         inspection.payload = payload.json().cloned();
         let claims = match trusted {
-            Some(trusted) => trusted.claims(payload),
-            None => Claims::of(payload.into_json()).map_err(VerifyError::Claims),
+            Some(trusted) => trusted.claims(payload, end),
+            None => Claims::read(payload.into_json(), None, end).map_err(VerifyError::Claims),
         };
         let rest = [Check::Times, Check::Audience];
         let claims = match claims {
@@ -249,12 +251,15 @@ impl Verifier {
         };
         inspection.note(Check::Claims, Ok(()));
         if let Some(trusted) = trusted {
-            let issuer = Arc::clone(&trusted.issuer);
-            inspection.note(Check::Times, times::check(&claims.registered.times, &issuer, now));
-            let audience = self.audience(&claims, &issuer);
+            let issuer = &trusted.issuer;
+            if claims.all().any(|(name, _)| name == "exp") {
+                inspection.note(Check::Times, times::check(&claims.registered.times, issuer, now));
+            } else {
+                inspection.checks.push((Check::Times, CheckOutcome::Skipped));
+            }
+            let audience = self.audience(&claims, issuer);
             inspection.audience = audience.as_ref().ok().map(ToString::to_string);
             inspection.note(Check::Audience, audience.map(drop));
-            inspection.issuer = Some(issuer);
         } else {
             inspection.give_up(&rest);
         }

@@ -31,7 +31,7 @@ mod verified_token;
 mod verifier;
 
 pub use algorithm::Algorithm;
-pub use claims::{ClaimAddress, Claims, ClaimsError};
+pub use claims::{ClaimAddress, Claims, ClaimsError, End};
 pub use document::DocumentFault;
 pub(crate) use document::read_document;
 pub use id_token::{Fingerprint, IdToken, IdTokenError};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::claims::{Claims, ClaimsError};
+use super::claims::{Claims, ClaimsError, End};
 use super::header::Header;
 use super::id_token::IdToken;
 use super::issuer::{Issuer, Replay, TokenKind};
@@ -72,13 +72,13 @@ impl<'a> Named<'a> {
 
 impl Trusted {
     /// Reads the claims of one of its tokens.
-    pub(super) fn claims(&self, payload: Payload) -> Result<Claims, VerifyError> {
+    pub(super) fn claims(&self, payload: Payload, end: End) -> Result<Claims, VerifyError> {
         let usual_issuer = match self.issuer.kind {
             TokenKind::IdToken => None,
             TokenKind::JwtSvid => Some(self.issuer.url.as_str()),
         };
         let claims =
-            Claims::read(payload.into_json(), usual_issuer).map_err(VerifyError::Claims)?;
+            Claims::read(payload.into_json(), usual_issuer, end).map_err(VerifyError::Claims)?;
         if self.issuer.replay == Replay::Once
             && claims.registered.token_id.as_deref().is_none_or(str::is_empty)
         {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fnv::FnvHashMap;
 
-use super::claims::{Claims, ClaimsError};
+use super::claims::{Claims, ClaimsError, End};
 use super::header::Header;
 use super::id_token::{IdToken, IdTokenError};
 use super::issuer::{Issuer, TokenKind};
@@ -178,7 +178,7 @@ impl Verifier {
 
     /// All claims of a token that was verified once.
     pub fn claims_of(&self, id_token: &IdToken, token: &VerifiedToken) -> Option<Claims> {
-        self.trusted(token)?.claims(Payload::of(id_token.payload_json()?)).ok()
+        self.trusted(token)?.claims(Payload::of(id_token.payload_json()?), End::Required).ok()
     }
 
     /// Checks a token, and gives its claims too.
@@ -228,7 +228,7 @@ impl Verifier {
         reading.check_header(issuer)?;
         let trusted = named.known()?;
         let key_generation = trusted.verify_signature(token, &reading.header).await?;
-        let claims = trusted.claims(reading.payload)?;
+        let claims = trusted.claims(reading.payload, End::Required)?;
         let issuer = Arc::clone(&trusted.issuer);
         times::check(&claims.registered.times, &issuer, self.clock.unix_seconds())?;
         let audience = Arc::clone(self.audience(&claims, &issuer)?);

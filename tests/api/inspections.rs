@@ -6,7 +6,7 @@ use std::sync::Arc;
 use emulator::IssuerEndpoint;
 use octobroker::clock::{Clock, ManualClock};
 use octobroker::config;
-use octobroker::identity::{Check, CheckOutcome, IdToken, Inspection, Json, Keys, Verifier};
+use octobroker::identity::{Check, CheckOutcome, End, IdToken, Inspection, Json, Keys, Verifier};
 use octobroker::telemetry::{Labels, Metrics};
 
 use crate::order::{FAULTS, Fault, token_with};
@@ -92,11 +92,12 @@ async fn a_claim_set_is_judged_as_the_token_that_has_it() {
         let token = IdToken::parse(&token_with(&world, &[fault]), 16 << 10).unwrap();
         let of_token = verifier.inspect(&token, Keys::Fetched, now).await;
         let claims = of_token.payload.clone().unwrap();
-        let of_claims = verifier.inspect_claims(&claims, now);
+        let of_claims = verifier.inspect_claims(&claims, End::Required, now);
         let failure = |it: &Inspection| it.failure(&[]).map(|(_, error)| error.clone());
         assert_eq!(failure(&of_claims), failure(&of_token), "{code}");
     }
-    let nobody = verifier.inspect_claims(&Json::parse(b"{\"sub\":\"a\"}").unwrap(), now);
+    let claims = Json::parse(b"{\"sub\":\"a\"}").unwrap();
+    let nobody = verifier.inspect_claims(&claims, End::Required, now);
     assert_eq!(nobody.failure(&[]).unwrap().0, Check::Issuer);
     world.close().await;
 }

@@ -8,12 +8,12 @@ use crate::execs::Stage;
 use crate::process::{Ended, Folder, run, run_fed};
 
 /// What the configuration reads from the environment.
-const KEY: [(&str, &str); 1] = [("AGENT_KEY", "API-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")];
+pub(crate) const KEY: [(&str, &str); 1] = [("AGENT_KEY", "API-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")];
 
-const ID: &str = "5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33";
+pub(crate) const ID: &str = "5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33";
 
 /// With rules that the job's token matches and misses.
-fn configuration(issuer: &str, id: &str) -> String {
+pub(crate) fn configuration(issuer: &str, id: &str) -> String {
     format!(
         "octopus: {{ url: 'http://127.0.0.1:1' }}\n\
          issuers:\n  ci: {{ provider: custom, url: '{issuer}', algorithms: [RS256] }}\n  \
@@ -53,11 +53,11 @@ fn assert_silent(ended: &Ended, token: &str) {
     }
 }
 
-fn json(ended: &Ended) -> Value {
+pub(crate) fn json(ended: &Ended) -> Value {
     serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
 }
 
-fn outcomes(explanation: &Value) -> Vec<(&str, &str)> {
+pub(crate) fn outcomes(explanation: &Value) -> Vec<(&str, &str)> {
     let checks = explanation["checks"].as_array().unwrap().iter();
     checks
         .map(|line| (line["check"].as_str().unwrap(), line["outcome"].as_str().unwrap()))

@@ -12,6 +12,7 @@ mod process;
 mod world;
 
 mod askings;
+mod bare_claims;
 mod checks;
 mod commands;
 mod crowds;

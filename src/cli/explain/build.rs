@@ -15,6 +15,10 @@ use crate::octopus::Capability;
 use crate::telemetry::Code;
 use crate::trust::Exclusion;
 
+/// What to do about claims that name no issuer.
+const UNISSUED: &str =
+    "Say whose claims they are: --issuer NAME, by its configured name; or write `iss` into them.";
+
 /// What was asked for, beside the token.
 pub(super) struct Question<'a> {
     /// The account that the caller names.
@@ -22,6 +26,8 @@ pub(super) struct Question<'a> {
     pub(super) asked: Option<&'a Asked>,
     /// Checks that may fail.
     pub(super) uncounted: &'a [Check],
+    /// True for bare claims that name no issuer.
+    pub(super) is_unissued: bool,
     /// Of the token.
     pub(super) fingerprint: Option<String>,
     /// Seconds since 1970.
@@ -132,10 +138,10 @@ impl TokenFacts {
 
 fn check(
     rehearsal: &Rehearsal,
-    (check, outcome): &(Check, CheckOutcome),
+    (check, made): &(Check, CheckOutcome),
     (inspection, question): (&Inspection, &Question<'_>),
 ) -> CheckLine {
-    let (outcome, code, found) = match outcome {
+    let (outcome, code, found) = match made {
         CheckOutcome::Held => (Outcome::Holds, None, held(*check, inspection, question.now)),
         CheckOutcome::Failed(error) => {
             let counts = !question.uncounted.contains(check);
@@ -148,6 +154,13 @@ fn check(
             (Outcome::Impossible, None, "can't be checked after what failed".to_owned())
         }
     };
+    let asks_for_issuer = match made {
+        CheckOutcome::Failed(VerifyError::Claims(error)) => {
+            question.is_unissued && error.claim() == "iss"
+        }
+        _ => false,
+    };
+    let advice = |code| if asks_for_issuer { UNISSUED.to_owned() } else { advice(code) };
     CheckLine {
         check: check.as_str(),
         outcome,

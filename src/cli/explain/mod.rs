@@ -32,8 +32,7 @@ use super::page::Page;
 use super::rehearsal::{Asked, Rehearsal};
 use super::{ConfigFlag, Environment, Exit, Output, complain, print, refuse};
 use crate::clock::{Clock, SystemClock};
-use crate::config::with_end;
-use crate::identity::{Check, Inspection, Issuer, Json, Keys};
+use crate::identity::{Check, End, Inspection, Issuer, Json, Keys};
 use crate::telemetry::{Code, is_hostile};
 
 /// What to explain, and how.
@@ -191,7 +190,8 @@ impl ExplainFlags {
             Sample::Token(token) => rehearsal.verifier.inspect(token, keys, now).await,
             Sample::NoToken(error) => Inspection::of_no_token((*error).into()),
             Sample::Claims(claims) => {
-                rehearsal.verifier.inspect_claims(&with_end(claims.clone()), now)
+                let end = if self.at.is_none() { End::Optional } else { End::Required };
+                rehearsal.verifier.inspect_claims(claims, end, now)
             }
         }
     }
@@ -209,7 +209,9 @@ impl ExplainFlags {
             Sample::Token(token) => Some(token.fingerprint().short()),
             Sample::NoToken(_) | Sample::Claims(_) => None,
         };
-        Question { service_account, asked, uncounted, fingerprint, now }
+        let is_unissued =
+            matches!(sample, Sample::Claims(Json::Object(members)) if !members.contains("iss"));
+        Question { service_account, asked, uncounted, is_unissued, fingerprint, now }
     }
 
     async fn tell(

@@ -86,17 +86,6 @@ pub(super) fn complete(
     Some(Json::Object(members))
 }
 
-/// With an `exp`, which claims that were written by hand need not have, where times don't count.
-pub fn with_end(claims: Json) -> Json {
-    match claims {
-        Json::Object(mut members) => {
-            members.add("exp", Json::Integer(0));
-            Json::Object(members)
-        }
-        other => other,
-    }
-}
-
 /// A value in YAML as JSON. What readers of YAML differ about must be quoted.
 pub(super) fn json(node: &Node, problems: &mut Problems) -> Option<Json> {
     match &node.value {

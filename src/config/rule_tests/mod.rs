@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub use claims::{claims_document, with_end};
+pub use claims::claims_document;
 pub use expect::Expected;
 pub use request::TestRequest;
 
@@ -116,14 +116,10 @@ fn case<'a>(
     let expected = section
         .required("expect", advice, problems)
         .and_then(|node| expect::read(node, config, problems));
-    let sample = match (sample?, at) {
-        (TestSample::Claims(claims), None) => TestSample::Claims(with_end(claims)),
-        (sample, _) => sample,
-    };
     Some(RuleTest {
         name: name?.to_owned(),
         line: node.place.line,
-        sample,
+        sample: sample?,
         service_account: account.map(str::to_owned),
         request,
         at,

@@ -34,13 +34,13 @@ fn claims_get_the_types_that_json_would_give_them() {
 
     assert_eq!(
         claims.to_document(),
-        "{\"a\":\"text\",\"b\":7,\"c\":\"7\",\"d\":true,\"e\":\"true\",\"exp\":0,\"f\":null,\
+        "{\"a\":\"text\",\"b\":7,\"c\":\"7\",\"d\":true,\"e\":\"true\",\"f\":null,\
          \"g\":[\"x\",1],\"h\":{\"i\":\"j\"},\"iss\":\"https://ci.acme.example\",\"k\":1.5}"
     );
 }
 
 #[test]
-fn a_time_lets_times_count_and_so_adds_none() {
+fn a_time_lets_times_count_and_nothing_is_added_to_the_claims() {
     let source = with("{ sub: job }") + "  at: 2026-11-24T16:00:00Z\n";
     let tests = read(&source).unwrap();
     let TestSample::Claims(claims) = &tests[0].sample else { panic!("{tests:?}") };
