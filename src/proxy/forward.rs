@@ -17,6 +17,7 @@ use super::{Origin, Proxy};
 use crate::broker::{Admission, AdmissionError, Credential, Holder, Obtained};
 use crate::limits;
 use crate::octopus::{BodyFault, Lease, NotAllowed, Over, RequestBody, SendError};
+use crate::secret::without_tokens;
 use crate::telemetry::{Code, Door, error_chain};
 
 /// A request that was judged.
@@ -84,13 +85,14 @@ impl Proxy {
                 journey.came_by(Door::Bearer);
                 journey.presented(token.fingerprint());
                 let admission = self.broker.admit(token, named).await;
-                admission.map_err(|error| refused(error, journey))?
+                admission.map_err(|error| refused(error, named, journey))?
             }
         };
         journey.admitted(&admission);
         // Rules were chosen by the name; a stand-in and the own identity have one account.
-        if named.is_some_and(|named| named != admission.service_account().name) {
-            let detail = "the credential is for another service account";
+        if let Some(named) = named.filter(|named| *named != admission.service_account().name) {
+            let named = shown(named);
+            let detail = format!("the credential is for another service account than {named}");
             return Err(Refusal::new(Code::NoRuleMatched).with_detail(detail));
         }
         let Some(call) = intake.call() else {
@@ -292,7 +294,12 @@ impl Message {
     }
 }
 
-pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
+/// The refusal of a caller that named this service account, or none.
+pub(super) fn refused(
+    error: AdmissionError,
+    named: Option<&str>,
+    journey: &mut Journey,
+) -> Refusal {
     let code = error.code();
     match error {
         AdmissionError::Refused { issuer, error } => {
@@ -309,8 +316,14 @@ pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
             journey.missed(missed);
             let refusal = Refusal::new(code);
             if nobody {
-                let detail = "no rule is for this issuer, audience and service account";
-                return refusal.with_detail(detail);
+                return refusal.with_detail(match named {
+                    Some(named) => format!(
+                        "no rule is for this issuer, this audience and the service account {}, \
+                         which the caller names",
+                        shown(named)
+                    ),
+                    None => "no rule is for this issuer and audience".to_owned(),
+                });
             }
             refusal
         }
@@ -318,6 +331,11 @@ pub(super) fn refused(error: AdmissionError, journey: &mut Journey) -> Refusal {
             Refusal::new(code).with_detail(error.to_string())
         }
     }
+}
+
+/// What a caller wrote for a name, for the operator: it may be a token, by mistake.
+fn shown(named: &str) -> String {
+    format!("{:?}", without_tokens(named, ""))
 }
 
 /// The caller learns what its call needs; what the rule has is for the log.

@@ -210,7 +210,7 @@ impl Proxy {
                 admitted = Ok(admission);
             }
         }
-        admitted.map_err(|error| refused(error, journey))
+        admitted.map_err(|error| refused(error, Some(first), journey))
     }
 
     /// Holds the body of an exchange. Nobody knows yet who sends it: it has the time of a head in all,

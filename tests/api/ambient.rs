@@ -100,6 +100,9 @@ async fn administration_is_refused_to_the_broker_itself_too() {
     let other = world.get("/api/users/me").header("octobroker-service-account", "other");
     other.refused(403, "no_rule_matched").await;
 
+    let lines = world.audited_lines(2).await;
+    let told = "the credential is for another service account than \"other\"";
+    assert_eq!(lines[1]["detail"], told);
     world.close().await;
 }
 

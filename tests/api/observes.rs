@@ -119,6 +119,31 @@ async fn the_line_of_a_refusal_tells_which_rule_missed_and_why() {
 }
 
 #[tokio::test]
+async fn the_line_of_a_refusal_tells_which_account_no_rule_is_for() {
+    let world = World::start().await;
+    let job = world.job();
+    let token = format!("{job}-").repeat(2);
+    let long = "n".repeat(1_000);
+    let rows = [
+        ("nobody", "the service account \"nobody\", which the caller names"),
+        ("a\"b\u{9}", r#"the service account "a\"b", which"#),
+        (&*token, "the service account \"[token]\", which"),
+        (&*long, "the service account \"nnnnnnnn"),
+    ];
+    for ((named, expected), number) in rows.into_iter().zip(1..) {
+        let request = world.get("/api/users/me").bearer(&job);
+        let reply = request.header("octobroker-service-account", named);
+        let reply = reply.refused(403, "no_rule_matched").await;
+
+        let line = world.audited(number).await;
+        let detail = line["detail"].as_str().unwrap();
+        assert!(detail.contains(expected) && detail.chars().count() < 300, "{detail}");
+        assert!(!reply.text().contains("service account"), "{}", reply.text());
+    }
+    world.close().await;
+}
+
+#[tokio::test]
 async fn a_request_has_one_line_whatever_becomes_of_it() {
     let world = World::start().await;
     let job = world.job();

@@ -73,6 +73,24 @@ async fn a_rule_that_missed_is_told_with_its_condition() {
 }
 
 #[tokio::test]
+async fn an_account_that_no_rule_is_for_is_told_as_the_caller_named_it() {
+    let world = World::start("live-nobody", "").await;
+    let mut request = world.request("GET", "/api/users/me", Full::<Bytes>::default());
+    request.headers_mut().insert("x-request-id", "nobody".parse().unwrap());
+    request.headers_mut().insert("octobroker-service-account", "nobody".parse().unwrap());
+    assert_eq!(send(world.address, request).await.unwrap().status(), 403);
+    decision(&world, "nobody").await;
+
+    let human = live(&world, &["--live", "nobody"]);
+
+    let words: Vec<&str> = human.stdout.split_whitespace().collect();
+    let said = words.join(" ");
+    assert!(said.contains("the service account \"nobody\", which the caller names"), "{human:?}");
+    assert!(said.contains("Where there is no list, no rule is for its issuer"), "{human:?}");
+    world.close().await;
+}
+
+#[tokio::test]
 async fn one_id_for_several_requests_is_told_with_the_newest_first() {
     let world = World::start("live-again", "").await;
     assert_eq!(asked(&world, "POST", "/api/users/Users-1/apikeys", "again").await, 403);

@@ -59,7 +59,12 @@ const ROWS: &[(Code, &str)] = &[
         Code::AudienceRefused,
         "Ask the platform for a token with exactly one audience: that of the service account.",
     ),
-    (Code::NoRuleMatched, "Change the job or a rule until one matches; the list says what misses."),
+    (
+        Code::NoRuleMatched,
+        "Change the job or a rule until one matches; the list says what misses. Where there is no \
+         list, no rule is for its issuer and audience, or none for the account that the caller names: \
+         the detail says which.",
+    ),
     (
         Code::RequestNotAllowed,
         "Let the rule allow it, if that is meant, or make the request with another account.",
