@@ -63,3 +63,36 @@ fn the_issuer_is_named_though_the_claims_are_of_the_wrong_type() {
     assert!(ended.stdout.contains("✓ issuer      configured as ci\n"), "{}", ended.stdout);
     assert!(ended.stdout.contains("the claim exp is not a number"), "{}", ended.stdout);
 }
+
+/// Forgejo writes subjects that look like GitHub's, and a custom issuer may.
+#[test]
+fn only_of_github_it_is_told_how_its_subjects_change() {
+    let folder = Folder::new("bare-claims-forge");
+    for (provider, issuer, is_told) in [
+        ("github-actions", "https://token.actions.githubusercontent.com", true),
+        ("forgejo", "https://git.acme.example/api/actions", false),
+        ("custom", "https://ci.acme.example", false),
+    ] {
+        let url = if is_told { String::new() } else { format!(", url: '{issuer}'") };
+        let algorithms = if provider == "custom" { ", algorithms: [RS256]" } else { "" };
+        let config = format!(
+            "octopus: {{ url: 'https://acme.octopus.app' }}\n\
+             issuers: {{ forge: {{ provider: {provider}{url}{algorithms} }} }}\n\
+             service_accounts: {{ bot: {{ id: {ID} }} }}\n\
+             rules: [{{ name: web, issuer: forge, service_account: bot, \
+             claims: {{ repository_id: 7 }} }}]\n"
+        );
+        let config = folder.write("forge.yaml", &config);
+        let claims = json!({
+            "iss": issuer, "aud": ID, "sub": "repo:acme/web:ref:refs/heads/main",
+            "repository_id": "7", "event_name": "push", "ref": "refs/heads/main",
+        });
+        let claims = folder.write("claims.json", &claims.to_string());
+
+        let ended = run(&["explain", "--config", &config, "--claims", &claims], &[], folder.path());
+
+        assert_eq!(ended.code, Some(0), "{provider}: {ended:?}");
+        assert!(ended.stdout.contains("repo:acme/web:ref:refs/heads/main"), "{ended:?}");
+        assert_eq!(ended.stdout.contains("GitHub"), is_told, "{provider}: {}", ended.stdout);
+    }
+}

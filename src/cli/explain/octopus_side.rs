@@ -119,7 +119,7 @@ fn notes(identity: &OidcIdentity, issuer: &Issuer) -> Vec<String> {
             identity.kept.join(", ")
         ));
     }
-    notes.extend(form_note(identity.form));
+    notes.extend(form_note(identity.form, issuer));
     let url = &issuer.url;
     let host = url.split('/').nth(2).unwrap_or_default();
     let is_private = !url.starts_with("https://")
@@ -135,7 +135,11 @@ fn notes(identity: &OidcIdentity, issuer: &Issuer) -> Vec<String> {
 
 /// GitHub changed the subjects of repositories that are created, renamed or transferred after
 /// 2026-07-15.
-fn form_note(form: SubjectForm) -> Option<String> {
+fn form_note(form: SubjectForm, issuer: &Issuer) -> Option<String> {
+    // Other forges write subjects that look like GitHub's, and have nothing to do with its ids.
+    if issuer.provider != "github-actions" {
+        return None;
+    }
     let note = match form {
         SubjectForm::GithubImmutable => {
             "The subject has GitHub's immutable form, with the ids of owner and repository behind \

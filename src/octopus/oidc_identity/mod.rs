@@ -31,7 +31,7 @@ pub struct OidcIdentity {
     pub unseen: Vec<String>,
     /// The claims that stay as in this token although the rule lets some others in.
     pub kept: Vec<String>,
-    /// What about the form of the subject may surprise.
+    /// The form of the subject, which says nothing of other platforms that write `repo:` as well.
     pub form: SubjectForm,
 }
 
@@ -42,7 +42,7 @@ pub enum SubjectForm {
     GithubImmutable,
     /// `repo:acme/web:…`, with names alone.
     GithubClassic,
-    /// Another platform's.
+    /// Surely another platform's.
     Other,
 }
 
