@@ -4,11 +4,12 @@
 //! conditions on claims. What a preset refuses unless asked for is `denials`' matter.
 
 use super::claims::{self, OfClaim};
-use super::nearest::{nearest, suggestion};
+use super::nearest::nearest;
 use super::problem::Problems;
-use super::reader::Section;
+use super::reader::{Section, near};
 use super::reading;
 use super::rules;
+use super::syntax::touching_key;
 use super::values::flag;
 use super::yaml::{Entry, Node, Value};
 use crate::identity::ClaimAddress;
@@ -99,7 +100,7 @@ pub(super) fn report_of_nobody(entries: &[&Entry], rule: &Section<'_>, problems:
     for entry in entries.iter().filter(is_of_nobody) {
         let keys = rules::KEYS.iter().copied().filter(|key| !rule.has(key));
         let fields = ALL.iter().flat_map(|preset| preset.field_names());
-        let near = suggestion(&entry.key, keys.chain(fields));
+        let near = near(&entry.key, &keys.chain(fields).collect::<Vec<_>>());
         let rest = if near.is_empty() { ", and a field of no provider" } else { &near };
         problems.add(&entry.place, format!("unknown key{rest}"));
     }
@@ -114,15 +115,19 @@ fn unknown(word: &str, preset: &Preset, rule: &Section<'_>) -> String {
     }
     let others: Vec<&str> =
         ALL.iter().filter(|other| other.field(word).is_some()).map(|other| other.name).collect();
+    let known: Vec<&str> = rules::KEYS.iter().chain(&fields).copied().collect();
+    if touching_key(word).is_some_and(|key| known.contains(&key)) {
+        return format!("unknown key{}", near(word, &known));
+    }
     // What stands there already was hardly meant.
     let free = rules::KEYS.iter().filter(|key| !rule.has(key)).chain(&fields).copied();
-    let near = nearest(word, free).or_else(|| nearest(word, rules::KEYS.iter().copied()));
+    let meant = nearest(word, free).or_else(|| nearest(word, rules::KEYS.iter().copied()));
     // Of a field of others only one letter more or less is a slip: `project` for `projects`.
     let is_slip = |near: &str| {
         let is_longer = near.starts_with(word) || word.starts_with(near);
         is_longer && near.len().abs_diff(word.len()) == 1
     };
-    if let Some(near) = near.filter(|near| others.is_empty() || is_slip(near)) {
+    if let Some(near) = meant.filter(|near| others.is_empty() || is_slip(near)) {
         return format!("unknown key; did you mean `{near}`?");
     }
     let whose = if others.is_empty() {

@@ -10,7 +10,7 @@
 //!
 //! What is dangerous but not wrong, the `lints` find: they see the tree and what was built of it.
 //!
-//! `yaml` makes a tree with positions, `expand` puts variables in, `reader` and `values` take the
+//! `yaml` makes a tree with positions, or `syntax` says why not, `expand` puts variables in, `reader` and `values` take the
 //! tree apart, and one file for each section builds what it describes.
 
 mod accounts;
@@ -42,6 +42,7 @@ mod rule_tests;
 mod rules;
 mod schema;
 mod secret;
+mod syntax;
 mod tls;
 mod token_door;
 mod values;

@@ -6,6 +6,7 @@
 use super::lints::Lint;
 use super::nearest::{nearest, suggestion};
 use super::problem::Problems;
+use super::syntax::touching_key;
 use super::yaml::{Entry, Node, Place, Scalar, Style, Value};
 
 /// Longest name of an issuer, a service account or a rule.
@@ -88,12 +89,21 @@ impl<'a> Section<'a> {
 
 /// The sentence on a word that is none of those known.
 pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
-    let near = suggestion(word, known.iter().copied());
+    let near = near(word, known);
     if near.is_empty() {
         format!("unknown {what}; known here are {}", known.join(", "))
     } else {
         format!("unknown {what}{near}")
     }
+}
+
+/// What is said of the word that was probably meant; empty if none is near.
+pub(super) fn near(word: &str, known: &[&str]) -> String {
+    let touching = touching_key(word).filter(|key| known.contains(key));
+    touching.map_or_else(
+        || suggestion(word, known.iter().copied()),
+        |key| format!("; if `{key}` is meant, write a space behind its colon"),
+    )
 }
 
 /// The entries of a map; nothing at all counts as an empty one.
@@ -104,7 +114,15 @@ pub(super) fn entries<'a>(node: &'a Node, problems: &mut Problems) -> Option<&'a
         Value::Broken => None,
         Value::Scalar(_) | Value::List(_) => {
             let found = shape(&node.value);
-            problems.add(&node.place, format!("must be a map of keys and values, not {found}"));
+            let colon = match &node.value {
+                Value::Scalar(Scalar { text, style: Style::Plain }) => touching_key(text),
+                _ => None,
+            };
+            let colon = colon.map_or_else(String::new, |key| {
+                format!("; if `{key}` is meant for a key, write a space behind its colon")
+            });
+            let sentence = format!("must be a map of keys and values, not {found}{colon}");
+            problems.add(&node.place, sentence);
             None
         }
     }

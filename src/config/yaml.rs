@@ -1,6 +1,6 @@
 //! YAML as a tree in which every value knows where it stands and how it was written.
 //!
-//! `serde-saphyr` parses, and this is the only file that knows it. Its own typing is not used: a
+//! `serde-saphyr` parses, and only `syntax`, which says what is no YAML, knows it as well. Its own typing is not used: a
 //! scalar is the text in the file, so that `007` is not 7 and `1_000` is not 1000. A file that is
 //! no YAML, or too deep, or blown up by aliases, is one problem; a key that stands twice and a
 //! merge key are problems beside all others.
@@ -8,10 +8,11 @@
 use std::collections::HashMap;
 
 use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Error, Location, Options, Spanned};
+use serde_saphyr::{Location, Options, Spanned};
 
 use super::problem::Problems;
 use super::raw::Raw;
+use super::syntax::{Fault, Spot};
 
 /// Deepest nesting; ours ends at 7: `rules`, rule, `claims`, claim, operator, list, value.
 const DEPTH: usize = 16;
@@ -88,8 +89,9 @@ pub(super) fn read(source: &str, problems: &mut Problems) -> Option<Node> {
         }
         Err(error) => {
             let (line, column) = error.location().map_or((1, 1), position);
-            let place = Place { line, column, path: String::new() };
-            problems.add(&place, fault(&error, source.lines().nth(line.saturating_sub(1))));
+            let fault = Fault::of(&error, Spot { source, line, column });
+            let Spot { line, column, .. } = fault.spot;
+            problems.add(&Place { line, column, path: String::new() }, fault.sentence);
             None
         }
     }
@@ -113,70 +115,6 @@ fn options() -> Options {
             max_aliases: ALIASES,
         },
     }
-}
-
-/// What is wrong with a text that is no YAML, or not ours.
-fn fault(error: &Error, line: Option<&str>) -> String {
-    match error {
-        Error::MultipleDocuments { .. } => {
-            "a second document starts here; a configuration is one document, so remove what \
-             follows"
-                .to_owned()
-        }
-        Error::Budget { .. }
-        | Error::AliasReplayCounterOverflow { .. }
-        | Error::AliasReplayLimitExceeded { .. }
-        | Error::AliasExpansionLimitExceeded { .. }
-        | Error::AliasReplayStackDepthExceeded { .. } => {
-            "the file is too deep, too large or repeats too much by aliases; no configuration \
-             needs that"
-                .to_owned()
-        }
-        Error::AliasError { error, .. } => fault(error, line),
-        Error::UnknownAnchor { .. } => STAR.to_owned(),
-        Error::RecursiveReferencesRequireWeakTypes { .. } => {
-            "the alias stands inside the value that it names; write the value out".to_owned()
-        }
-        Error::UnsupportedTag { .. } => {
-            "tags are not taken; remove the word with the `!`, or quote the value".to_owned()
-        }
-        Error::Unexpected { .. } | Error::NullIntoString { .. } => {
-            "a key must be one text; quote it, or write the value behind a key".to_owned()
-        }
-        _ => syntax_fault(error, line.unwrap_or_default()),
-    }
-}
-
-/// A star at the beginning of a plain value names an anchor (YAML 1.2.2 7.1).
-const STAR: &str = "a value that begins with a star names an anchor, and no value above carries this \
-                    one; write the star in quotes, as in `glob: \"*-prod\"`";
-
-fn syntax_fault(error: &Error, line: &str) -> String {
-    let message = error.to_string();
-    let message = message.split_once(" at line ").map_or(message.as_str(), |(what, _)| what);
-    let says = |phrase: &str| message.contains(phrase);
-    if says("anchor or alias") {
-        return STAR.to_owned();
-    }
-    let advice = if says("recursion limit") {
-        "no configuration is that deep"
-    } else if says("tab") {
-        "indent with spaces"
-    } else if line.contains("${") {
-        "inside `{ }` and `[ ]` YAML can't hold a plain `${NAME}`, so write that on lines of its own"
-    } else if says("unclosed") {
-        "close it"
-    } else if says("'-' indicator") {
-        "the keys of one entry begin in the same column, that of its first key behind the `- `"
-    } else if says("mapping values") {
-        "quote the value if the colon belongs to it; else this line is indented deeper than the one \
-         above it, and keys of one map begin in the same column"
-    } else if says("':'") || says("unexpected character") {
-        "quote the value if the character belongs to it, else look at the indentation"
-    } else {
-        "look at the indentation, the brackets and the line above"
-    };
-    format!("is not YAML: {message}; {advice}")
 }
 
 fn position(location: Location) -> (usize, usize) {

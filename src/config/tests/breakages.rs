@@ -75,9 +75,86 @@ fn a_wrong_indentation_is_explained() {
         ),
         (
             "- name: web\n\tissuer: ci",
-            "6:11 is not YAML: while scanning a plain scalar, found a tab; indent with spaces",
+            "7:3 is not YAML: while scanning a plain scalar, found a tab; indent with spaces",
         ),
     ]);
+}
+
+#[test]
+fn a_tab_is_told_where_it_stands() {
+    let told = "is not YAML: while scanning a plain scalar, found a tab; indent with spaces";
+    each_is_told(&[
+        ("- name: web\n\n\tissuer: ci", &format!("8:3 {told}")),
+        ("- name: web\n  \tissuer: ci", &format!("7:5 {told}")),
+    ]);
+}
+
+#[test]
+fn a_colon_that_touches_its_value_is_told() {
+    let before =
+        "is not YAML: mapping values are not allowed in this context; write a space behind";
+    let mapping = "must be a map of keys and values, not a text; if";
+    each_is_told(&[
+        (
+            &format!("{GITHUB}  branch:main\n  allow: [read]"),
+            "10:5 is not YAML: simple key expected ':'; write a space behind the colon of `branch:`",
+        ),
+        ("- name:web\n  issuer: ci", &format!("7:11 {before} the colon of `name:` in line 6")),
+        (
+            &format!("{GITHUB}  claims:\n    ref:main"),
+            &format!(
+                "11:7 rules[0].claims: {mapping} `ref` is meant for a key, write a space behind \
+                      its colon"
+            ),
+        ),
+        (
+            "- {name: web, issuer:ci, service_account: bot, claims: {id: 7}}",
+            "6:17 rules[0].\"issuer:ci\": unknown key; if `issuer` is meant, write a space behind its \
+             colon",
+        ),
+        (
+            "- {name: web, issuer: github, service_account: bot, repository_id: 7, branch:main}",
+            "6:73 rules[0].\"branch:main\": unknown key; if `branch` is meant, write a space behind its \
+             colon",
+        ),
+    ]);
+}
+
+#[test]
+fn a_bracket_that_is_not_closed_is_told_with_its_line() {
+    let told = "is not closed above this; close it where its";
+    let character = "or quote the value if the character belongs to it";
+    each_is_told(&[
+        (
+            &format!("{GITHUB}  allow: [deploy\n  branch: main"),
+            &format!(
+                "11:11 is not YAML: illegal placement of ':' indicator; the `[` of line 10 \
+                      {told} list ends, {character}"
+            ),
+        ),
+        (
+            &format!("{GITHUB}  branch: {{ glob: main\n  allow: [deploy]"),
+            &format!(
+                "11:10 is not YAML: while parsing a flow mapping, did not find expected ',' \
+                      or '}}'; the `{{` of line 10 {told} map ends, {character}"
+            ),
+        ),
+    ]);
+}
+
+#[test]
+fn a_variable_is_told_of_brackets_only_inside_of_them() {
+    let brackets = "inside `{ }` and `[ ]`";
+    for (text, is_told) in [
+        ("- name: web\n issuer: ${A}", false),
+        ("- name: \"${A", false),
+        ("- name: ${A}: x", false),
+        ("- name: web\n  allow: [${A}]", true),
+        ("- name: web\n  branch: { glob: ${A} }", true),
+        ("- name: web\n  branch: {\n    glob: ${A} }", true),
+    ] {
+        assert_eq!(said(text).contains(brackets), is_told, "{}", said(text));
+    }
 }
 
 #[test]
