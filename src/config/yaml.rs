@@ -155,7 +155,34 @@ impl Tree<'_> {
     fn item(&mut self, of: &Place, number: usize, raw: Spanned<Raw>) -> Node {
         let (line, column) = position(raw.referenced);
         let place = Place { line, column, path: format!("{}[{number}]", of.path) };
-        Node { value: self.value(&place, raw), place }
+        let value = match &raw.value {
+            Raw::Map(entries) if self.lacks_dash(&place, entries) => Value::Broken,
+            _ => self.value(&place, raw),
+        };
+        Node { place, value }
+    }
+
+    /// Reports an entry of a list that begins anew: its first key stands in a later line once more.
+    /// To remove one of each key would be to remove the next entry.
+    fn lacks_dash(&mut self, of: &Place, entries: &[(Spanned<String>, Spanned<Raw>)]) -> bool {
+        let line_of = |key: &Spanned<String>| position(key.referenced).0;
+        let begins_anew = entries.split_first().is_some_and(|((first, _), rest)| {
+            rest.iter().any(|(key, _)| key.value == first.value && line_of(key) > line_of(first))
+        });
+        // The keys of the next entry may stand in another order.
+        let mut lines: HashMap<&str, usize> = HashMap::new();
+        let twice = entries
+            .iter()
+            .find_map(|(key, _)| lines.insert(&key.value, line_of(key)).map(|above| (key, above)));
+        let Some((key, above)) = twice.filter(|_| begins_anew) else { return false };
+        let (line, column) = position(key.referenced);
+        let place = Place { line, column, path: join(&of.path, &key.value) };
+        let sentence = format!(
+            "the key stands twice in one entry, first in line {above}; is a `- ` missing before it? \
+             if not, remove one"
+        );
+        self.problems.add(&place, sentence);
+        true
     }
 
     fn entries(&mut self, of: &Place, raw: Vec<(Spanned<String>, Spanned<Raw>)>) -> Vec<Entry> {

@@ -82,6 +82,25 @@ fn a_key_stands_once() {
 }
 
 #[test]
+fn an_entry_that_begins_anew_lacks_its_dash() {
+    let rule = "name: a\n  issuer: ci\n  service_account: bot\n  claims: {id: 7}\n";
+    let other = "issuer: ci\n  name: b\n  audience: x\n  service_account: bot\n";
+    let missing = "is a `- ` missing before it?";
+    each_is_refused(&[
+        (&format!("rules:\n- {rule}  {rule}"), "6:3: rules[0].name", missing),
+        (&format!("rules:\n- {rule}  {other}"), "6:3: rules[0].issuer", missing),
+        (&format!("rules:\n- {rule}  {rule}  {other}"), "6:3: rules[0].name", "in line 2; is a"),
+        // What stands in one line is no entry of its own.
+        (
+            "rules: [{name: a, name: a, issuer: ci, service_account: bot, claims: {id: 7}}]",
+            "1:19: rules[0].name",
+            "the key stands twice, first in line 1; remove one",
+        ),
+        (&format!("rules:\n- {rule}  issuer: ci"), "6:3: rules[0].issuer", "; remove one"),
+    ]);
+}
+
+#[test]
 fn an_alias_repeats_a_value() {
     let rules = sound(
         "rules:
