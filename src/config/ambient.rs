@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::grants;
+use super::nearest::suggestion;
 use super::problem::Problems;
 use super::reader::{Named, Section, items, refuse, scalar, text};
 use super::rules::configured;
@@ -97,8 +98,9 @@ fn source(node: &Node, folder: &Path, problems: &mut Problems) -> Option<TokenSo
         let found = TokenSource::named(word);
         if found.is_none() {
             let names = TokenSource::NAMES.join(", ");
+            let near = suggestion(word, TokenSource::NAMES.iter().copied());
             let sentence = format!(
-                "must be one of {names}, or `{{ file: … }}`, `{{ env: NAME }}`, `{{ command: [ … ] }}`"
+                "is not known{near}; must be one of {names}, or `{{ file: … }}`, `{{ env: NAME }}`, `{{ command: [ … ] }}`"
             );
             refuse(node, sentence, problems);
         }

@@ -137,7 +137,7 @@ impl Tree<'_> {
                 let items = items.into_iter().enumerate();
                 Value::List(items.map(|(number, item)| self.item(place, number, item)).collect())
             }
-            Raw::Map(entries) => Value::Map(self.entries(place, entries)),
+            Raw::Map(entries) => self.map(place, entries),
             Raw::Typed(meant) => Value::Scalar(match written {
                 Some(written) if !is_quoted(written) => {
                     Scalar { text: written.to_owned(), style: Style::Plain }
@@ -183,6 +183,13 @@ impl Tree<'_> {
         );
         self.problems.add(&place, sentence);
         true
+    }
+
+    fn map(&mut self, of: &Place, raw: Vec<(Spanned<String>, Spanned<Raw>)>) -> Value {
+        // What it would have merged is not here: nobody is to miss that as well.
+        let merges = raw.iter().any(|(key, _)| key.value == "<<");
+        let entries = self.entries(of, raw);
+        if merges { Value::Broken } else { Value::Map(entries) }
     }
 
     fn entries(&mut self, of: &Place, raw: Vec<(Spanned<String>, Spanned<Raw>)>) -> Vec<Entry> {

@@ -11,7 +11,9 @@ const LONG: Duration = Duration::from_secs(3600);
 pub(super) fn find(scene: &Scene<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for issuer in scene.issuers {
-        let may_be_old = issuer.max_token_age.is_none_or(|age| age > LONG);
+        // An age that could not be read is one.
+        let has_age = scene.is_written("issuers", &issuer.name, "max_token_age");
+        let may_be_old = issuer.max_token_age.map_or(!has_age, |age| age > LONG);
         if issuer.max_token_lifetime > LONG && may_be_old {
             let hours = issuer.max_token_lifetime.as_secs().div_ceil(3600);
             let sentence = format!(

@@ -65,6 +65,17 @@ impl<'a> Scene<'a> {
         value.map_or_else(|| self.named(section, name), |value| &value.place)
     }
 
+    /// Whether an issuer or a service account has this key, read or not.
+    pub(super) fn is_written(&self, section: &str, name: &str, key: &str) -> bool {
+        let node = member(self.root, section).and_then(|node| member(node, name));
+        node.is_some_and(|node| entry(node, key).is_some())
+    }
+
+    /// Whether the file has this section, read or not.
+    pub(super) fn has_section(&self, section: &str) -> bool {
+        entry(self.root, section).is_some()
+    }
+
     /// A rule. Its name is its own: another rule with it is an error.
     pub(super) fn rule(&self, rule: &BuiltRule) -> &'a Place {
         self.rule_node(rule).map_or(&self.root.place, |node| &node.place)

@@ -16,6 +16,10 @@ pub(super) fn find(scene: &Scene<'_>) -> Vec<Found> {
             found.push(Found::new(&USE1, scene.named("issuers", &issuer.name), sentence));
         }
     }
+    // So does an identity of the broker's own.
+    if scene.ambient.is_none() && scene.has_section("ambient") {
+        return found;
+    }
     for account in scene.accounts {
         let is_own = scene.ambient.is_some_and(|ambient| ambient.service_account == account.name);
         if !is_own && !scene.rules.iter().any(|rule| rule.service_account == account.name) {

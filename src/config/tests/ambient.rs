@@ -18,7 +18,12 @@ fn the_own_identity_has_a_source_and_an_account() {
         (
             "ambient: {service_account: bot, token: jenkins-x}",
             "1:40: ambient.token",
-            "must be one of detect",
+            "is not known; did you mean `jenkins`?; must be one of detect",
+        ),
+        (
+            "ambient: {service_account: bot, token: github}",
+            "1:40: ambient.token",
+            "did you mean `github-actions`?",
         ),
         (
             "ambient: {service_account: bot, token: {}}",

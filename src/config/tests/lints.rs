@@ -104,6 +104,30 @@ fn long_lives_are_limited_by_age() {
             &issuer("max_token_lifetime: 2h\n    max_token_age: 61m"),
             &["LIFE1 6:25 issuers.ci.max_token_lifetime"],
         ),
+        (
+            &issuer("max_token_lifetime: 2h\n    max_token_age: 1"),
+            &["- 7:20 issuers.ci.max_token_age"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_could_not_be_read_is_not_missed() {
+    let accounts = "service_accounts:
+  bot: {id: 5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33}
+  own: {id: 5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a34}\n";
+    let github = "issuers: {gh: {provider: github-actions}}\nrules:\n- name: web\n  issuer: gh\n  \
+                  service_account: bot\n";
+    each_finds(&[
+        (
+            &format!("{accounts}ambient: {{service_account: own, token: github}}"),
+            &["- 4:40 ambient.token"],
+        ),
+        (
+            &format!("{github}  repository_id: 7\n  environment: a\n  <<: {{branch: main}}"),
+            &["- 8:3 rules[0].\"<<\""],
+        ),
+        (&format!("{github}  <<: {{repository_id: 7}}"), &["- 6:3 rules[0].\"<<\""]),
     ]);
 }
 
