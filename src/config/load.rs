@@ -16,7 +16,7 @@ use super::provisions::Ids;
 use super::reader::{Named, Section};
 use super::rules::Parties;
 use super::schema::{Form, Key, Shape, names};
-use super::yaml::{self, Node};
+use super::yaml::{self, Node, Place};
 use super::{
     Config, accounts, ambient, issuers, limits, listeners, log, octopus, rules, token_door,
 };
@@ -99,13 +99,21 @@ pub fn load_with(
     match String::from_utf8(bytes) {
         Ok(text) => read((&text, path), environment, ids, problems),
         Err(error) => {
-            let good = error.utf8_error().valid_up_to();
-            let before = error.as_bytes().iter().take(good);
-            let line = before.filter(|byte| **byte == b'\n').count() + 1;
-            let sentence = format!("is not UTF-8 text from line {line} on; save it as UTF-8");
-            Err(ConfigError::whole_file(path, sentence))
+            let sentence = "is not UTF-8 text from here on; save it as UTF-8";
+            problems.add(&end_of_text(error.as_bytes()), sentence);
+            problems.finish(None).map(|(config, _)| config)
         }
     }
+}
+
+/// Where bytes cease to be text.
+fn end_of_text(bytes: &[u8]) -> Place {
+    let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    // As everywhere, a byte order mark is in no column.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (above, line) = text.rsplit_once('\n').map_or((None, text), |(it, line)| (Some(it), line));
+    let above = above.map_or(0, |above| above.split('\n').count());
+    Place { line: above + 1, column: line.chars().count() + 1, path: String::new() }
 }
 
 /// Builds the configuration of a text that stands in the file `path`; the files that it names are

@@ -131,7 +131,9 @@ fn a_configuration_that_can_not_be_read_is_one_problem() {
     let rows = [
         (folder.0.join("none.yaml"), "none.yaml: can't be read: No such file"),
         (folder.0.clone(), ": can't be read: "),
-        (folder.write("latin.yaml", b"a: 1\nb: \xe9\n"), "not UTF-8 text from line 2 on; save it"),
+        (folder.write("latin.yaml", b"a: 1\nb: \xe9\n"), "latin.yaml:2:4: is not UTF-8 text from"),
+        (folder.write("one.yaml", b"\xef\xbb\xbf\xc3\xa9\xff"), "one.yaml:1:2: is not UTF-8 text"),
+        (folder.write("end.yaml", b"a\r\n\n\xff"), "end.yaml:3:1: is not UTF-8 text"),
         (folder.write("long.yaml", "#".repeat(2 << 20)), "has more than 1048576 bytes"),
     ];
     for (path, phrase) in rows {
