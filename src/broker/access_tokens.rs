@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::Admission;
 use super::admission::AccessKey;
-use crate::bounded_map::{BoundedMap, Entry};
+use super::exchanges::{Cached, Failure, Rejection, Remembered, kept, none};
+use crate::bounded_map::Entry;
 use crate::clock::{Clock, Reading};
 use crate::identity::IdToken;
-use crate::limits;
 use crate::octopus::{AccessToken, ExchangeError, ServiceAccount, TokenExchange};
 use crate::single_flight::{Seat, SingleFlight};
 use crate::telemetry::{AccessTokenResult, Code, Metrics};
@@ -57,28 +57,6 @@ pub struct ExchangeFailure {
     /// No exchange will be tried before.
     pub retry_after: Duration,
 }
-
-#[derive(Debug, Clone)]
-struct Cached {
-    token: AccessToken,
-    /// Tells this token from its successors.
-    serial: u64,
-}
-
-#[derive(Debug, Clone)]
-struct Failure {
-    error: Arc<ExchangeError>,
-    /// On the monotonic clock.
-    until: Duration,
-    /// Failures in a row.
-    streak: u32,
-}
-
-/// When even a fresh token was answered with 401, on the monotonic clock.
-#[derive(Debug, Clone, Copy)]
-struct Rejection(Duration);
-
-type Remembered<V> = Arc<BoundedMap<Arc<AccessKey>, V>>;
 
 #[derive(Debug)]
 struct Core {
@@ -191,7 +169,7 @@ impl AccessTokens {
                     && admission.is_exchangeable(&*self.core.clock)
             };
             let result = if cached.token.wants_renewal_at(now) && can_renew() {
-                match self.flights.launch(key, || self.core.clone().fetch(admission)) {
+                match self.flights.launch(key, || self.core.clone().fetch(admission, is_fresh)) {
                     Seat::Pilot => AccessTokenResult::Renewed,
                     Seat::Passenger => AccessTokenResult::Hit,
                 }
@@ -207,7 +185,7 @@ impl AccessTokens {
             let ended = Failure::of(ExchangeError::StandInEnded, self.core.clock.elapsed());
             return Err(self.core.told(ended, false));
         }
-        let fetched = self.flights.join(key, || self.core.clone().fetch(admission)).await;
+        let fetched = self.flights.join(key, || self.core.clone().fetch(admission, is_fresh)).await;
         let result = match fetched.1 {
             Seat::Pilot => AccessTokenResult::Miss,
             Seat::Passenger => AccessTokenResult::Joined,
@@ -216,6 +194,22 @@ impl AccessTokens {
         match fetched.0.unwrap_or_else(crashed) {
             Ok(cached) => Ok(Obtained { cached, result }),
             Err(failure) => Err(self.core.told(failure, false)),
+        }
+    }
+
+    /// Replaces a token of which more than a quarter is gone, if it can be: whoever logs in asks for
+    /// a token of its own, and is not to get the rest of somebody else's. If it can't be, the old one
+    /// is there still.
+    pub(super) async fn renew_for_login(&self, admission: &Admission) {
+        let (core, key) = (&self.core, admission.key());
+        let now = core.clock.reading();
+        let is_old = core.usable(key, now).is_some_and(|cached| !cached.token.is_young_at(now));
+        let can_renew =
+            core.remembered_failure(key).is_none() && admission.is_exchangeable(&*core.clock);
+        if is_old && can_renew {
+            let fetch = || core.clone().fetch(admission, AccessToken::is_young_at);
+            // How it ended is remembered by whoever asks next.
+            let _ = self.flights.join(key, fetch).await;
         }
     }
 
@@ -291,10 +285,12 @@ impl Core {
         ExchangeFailure { error: failure.error, is_remembered, retry_after }
     }
 
-    /// The work of one flight: everything it needs is taken along.
+    /// The work of one flight: everything it needs is taken along. A token that is enough is not
+    /// exchanged for again.
     fn fetch(
         self: Arc<Self>,
         admission: &Admission,
+        is_enough: fn(&AccessToken, Reading) -> bool,
     ) -> impl Future<Output = Result<Cached, Failure>> + Send + use<> {
         let key = Arc::clone(admission.key());
         let account = Arc::clone(admission.service_account());
@@ -304,7 +300,7 @@ impl Core {
             // A flight may have landed between the caller's look and this one.
             let now = self.clock.reading();
             if let Some(cached) = self.usable(&key, now)
-                && !cached.token.wants_renewal_at(now)
+                && is_enough(&cached.token, now)
             {
                 return Ok(cached);
             }
@@ -350,48 +346,6 @@ impl Core {
     }
 }
 
-fn none<V: Entry>(most: u64, clock: &Arc<dyn Clock>) -> Remembered<V> {
-    Arc::new(BoundedMap::new(most, Arc::clone(clock)))
-}
-
-/// The old ones if as many are remembered as before; else the new ones, filled from the old.
-fn kept<V: Entry>(old: &Remembered<V>, new: &Remembered<V>) -> Remembered<V> {
-    if old.most() == new.most() {
-        return Arc::clone(old);
-    }
-    for (key, entry) in old.entries() {
-        new.insert(key, entry);
-    }
-    Arc::clone(new)
-}
-
-impl Entry for Cached {
-    fn has_ended(&self, now: Reading) -> bool {
-        !self.token.is_usable_at(now)
-    }
-}
-
-impl Entry for Failure {
-    /// Until then it counts in a row with the next.
-    fn has_ended(&self, now: Reading) -> bool {
-        now.elapsed.saturating_sub(self.until) >= limits::RETRY_AFTER_MAX
-    }
-}
-
-impl Entry for Rejection {
-    fn has_ended(&self, now: Reading) -> bool {
-        !self.counts_at(now.elapsed)
-    }
-}
-
-impl Rejection {
-    fn counts_at(self, now: Duration) -> bool {
-        now.saturating_sub(self.0) < limits::REJECTION_COOLDOWN
-    }
-}
-
-impl Failure {
-    fn of(error: ExchangeError, now: Duration) -> Self {
-        Self { error: Arc::new(error), until: now, streak: 1 }
-    }
+fn is_fresh(token: &AccessToken, now: Reading) -> bool {
+    !token.wants_renewal_at(now)
 }

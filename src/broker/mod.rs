@@ -10,6 +10,7 @@
 
 mod access_tokens;
 mod admission;
+mod exchanges;
 mod own_identity;
 mod patience;
 mod stand_ins;
@@ -255,6 +256,13 @@ impl Broker {
             None => {
                 self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
             }
+        }
+    }
+
+    /// Prepares what whoever logs in with this admission is to get.
+    pub async fn prepare_login(&self, admission: &Admission) {
+        if admission.api_key().is_none() {
+            Box::pin(self.access_tokens.renew_for_login(admission)).await;
         }
     }
 

@@ -8,7 +8,7 @@ use super::problem::Problems;
 use super::reader::{Section, refuse, text};
 use super::schema::{Form, Key, Shape, names};
 use super::tls::roots;
-use super::values::{duration, set};
+use super::values::{duration, set, word};
 use super::web::{self, Query};
 use super::yaml::Node;
 use crate::octopus::{TokenEndpoint, Upstream};
@@ -33,6 +33,12 @@ pub(super) const FORM: Form = Form::of(&[
          likes.",
     )
     .default("60s"),
+    Key::new(
+        "forwarded_for",
+        Shape::Word(&["append"]),
+        "`append`: tell Octopus the caller's address, in X-Forwarded-For. What the caller wrote there \
+         never goes on.",
+    ),
 ]);
 
 pub(super) const KEYS: &[&str] = &names::<{ FORM.keys.len() }>(FORM.keys);
@@ -53,6 +59,9 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Optio
     let idle_timeout =
         section.value("idle_timeout").and_then(|node| duration(node, IDLE, problems));
 
+    let forwarded_for = section.value("forwarded_for");
+    let is_told_address = forwarded_for.and_then(|node| word(node, &[("append", true)], problems));
+
     let advice = "write the server's base URL, such as `url: https://acme.octopus.app`";
     let url_node = section.required("url", advice, problems)?;
     let (_, url) = web::url(url_node, Query::Refused, problems)?;
@@ -72,6 +81,7 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Optio
     set(&mut upstream.token_endpoint, token_endpoint);
     set(&mut upstream.connect_timeout, connect_timeout);
     set(&mut upstream.idle_timeout, idle_timeout);
+    upstream.is_told_address = is_told_address == Some(true);
     Some(upstream)
 }
 

@@ -69,6 +69,11 @@ impl AccessToken {
         self.age_at(now) >= self.life.saturating_sub(window) + delay
     }
 
+    /// True while no more than a quarter of its life has gone.
+    pub fn is_young_at(&self, now: Reading) -> bool {
+        self.age_at(now) <= self.life / 4
+    }
+
     fn age_at(&self, now: Reading) -> Duration {
         let on_the_wall = now.wall.duration_since(self.asked.wall).unwrap_or_default();
         now.elapsed.saturating_sub(self.asked.elapsed).max(on_the_wall)

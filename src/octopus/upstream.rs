@@ -23,6 +23,8 @@ pub struct Upstream {
     /// Longest silence, each way, while a request is under way; also the wait for the answer's
     /// head. There is no limit on a whole transfer.
     pub idle_timeout: Duration,
+    /// Whether it is told the caller's address (`X-Forwarded-For`).
+    pub is_told_address: bool,
 }
 
 /// How the token endpoint is found. The published one is built from the server's own settings, not
@@ -65,6 +67,7 @@ impl Upstream {
             token_endpoint: TokenEndpoint::Rebase,
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(60),
+            is_told_address: false,
         })
     }
 

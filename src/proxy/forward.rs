@@ -120,7 +120,7 @@ impl Proxy {
     ) -> Result<Answer, Refusal> {
         let Outgoing { head, intake, admission, judged } = outgoing;
         let asked = origin.asked_as(head);
-        let mut message = self.message(head, intake, journey)?;
+        let mut message = self.message(head, intake, (origin, journey))?;
         let mut patience = self.patience();
         // The credential first: a body that is held or begun is of no use without it.
         let mut current = match &admission {
@@ -171,11 +171,14 @@ impl Proxy {
         &self,
         head: &mut Parts,
         intake: &Intake,
-        journey: &Journey,
+        (origin, journey): (&Origin, &Journey),
     ) -> Result<Message, Refusal> {
         let (method, mut headers) = (head.method.clone(), std::mem::take(&mut head.headers));
         let via = self.via.value(head.version);
         headers::for_octopus(&mut headers, via, &self.upstream, &journey.trace);
+        if let Some(address) = origin.address.filter(|_| self.upstream.is_told_address) {
+            headers::tell_address(&mut headers, address);
+        }
         Ok(Message { method, uri: intake::uri(&intake.target, &head.uri)?, headers })
     }
 

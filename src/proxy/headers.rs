@@ -1,5 +1,7 @@
 //! What is taken off a request and an answer, and what is put on.
 
+use std::net::IpAddr;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use url::Url;
 
@@ -74,6 +76,8 @@ static PROTECTED: [HeaderName; 6] = [
     METHOD_OVERRIDE,
 ];
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// Turns the headers of an accepted request into those that go to Octopus, all but the credential.
 pub(super) fn for_octopus(
     headers: &mut HeaderMap,
@@ -85,6 +89,14 @@ pub(super) fn for_octopus(
     headers.insert(header::HOST, upstream.host_header().clone());
     headers.append(header::VIA, via.clone());
     trace.write(headers);
+}
+
+/// Tells Octopus from where a request came.
+pub(super) fn tell_address(headers: &mut HeaderMap, address: IpAddr) {
+    let text = address.to_canonical().to_string();
+    if let Ok(value) = HeaderValue::try_from(text) {
+        headers.insert(FORWARDED_FOR, value);
+    }
 }
 
 /// Sets the one credential of a request to Octopus.

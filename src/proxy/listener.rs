@@ -17,7 +17,7 @@ use super::handshake::shake_hands;
 use super::peers::Peer;
 use super::phase::Phase;
 use super::refusal::Refusal;
-use super::socket::{Socket, Stream};
+use super::socket::{Remote, Socket, Stream};
 use super::watched_io::{Deadlines, PollPeek, WatchedIo};
 use super::{ListenerSpec, Origin, Places, Proxy, Serving, http2, tls, trace};
 use crate::broker::LastToken;
@@ -120,7 +120,7 @@ impl Listener {
                 proxy.turn_away(front.certificate.is_none().then_some(&stream));
                 continue;
             };
-            let origin = front.origin(&name, remote.text, peer);
+            let origin = front.origin(&name, remote, peer);
             let (serving, watcher) = (serving.clone(), watcher.clone());
             let handshake = front.certificate.as_ref().map(|certificate| certificate.config());
             let seat = workers.seat();
@@ -144,7 +144,7 @@ impl Listener {
 }
 
 impl Front {
-    fn origin(&self, name: &Arc<str>, remote: String, peer: Option<Peer>) -> Origin {
+    fn origin(&self, name: &Arc<str>, remote: Remote, peer: Option<Peer>) -> Origin {
         Origin {
             listener: Arc::clone(name),
             is_loopback: self.spec.is_loopback(),
@@ -152,7 +152,8 @@ impl Front {
             is_ambient: self.spec.is_ambient,
             hosts: Arc::clone(&self.hosts),
             public_url: self.public_url.clone(),
-            remote: remote.into(),
+            remote: remote.text.into(),
+            address: remote.address,
             peer,
             last_token: LastToken::default(),
             phase: Arc::default(),

@@ -49,6 +49,7 @@ mod who;
 mod wording;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -123,6 +124,8 @@ struct Origin {
     public_url: Option<Arc<str>>,
     /// Address and port, or user and process.
     remote: Arc<str>,
+    /// Over TCP.
+    address: Option<IpAddr>,
     /// Whom its failures are counted against, if they are.
     peer: Option<Peer>,
     last_token: LastToken,

@@ -144,6 +144,7 @@ impl Proxy {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
         self.check_unused(&admission)?;
+        self.broker.prepare_login(&admission).await;
         let credential = self.first_credential(&admission, self.patience(), journey).await?;
         let remaining = match &credential {
             Credential::AccessToken(obtained) => {

@@ -11,7 +11,7 @@ const PUBLIC: &str = "{ bind: 127.0.0.1:0, public_url: 'https://broker.acme.exam
 
 /// The broker behind something that has a name of its own.
 async fn behind_a_name() -> World {
-    World::start_with(|settings| settings.listeners = PUBLIC.to_owned()).await
+    World::start_with(|settings| PUBLIC.clone_into(&mut settings.listeners)).await
 }
 
 #[tokio::test]
@@ -111,5 +111,25 @@ async fn a_location_is_moved_to_the_public_url() {
     let reply = world.get("/app-redirect").bearer(&world.job()).send().await;
 
     assert_eq!(reply.header("location"), Some("https://broker.acme.example/app"));
+    world.close().await;
+}
+
+#[tokio::test]
+async fn whoever_logs_in_gets_no_rest_of_an_older_token() {
+    let world = World::start().await;
+    let life = async || world.log_in(&world.job()).await.json()["expires_in"].as_u64().unwrap();
+
+    let whole = life().await;
+    world.advance_seconds(900);
+    assert_eq!((life().await, world.octopus.exchanges()), (whole - 900, 1));
+
+    // More than a quarter of it is gone.
+    world.advance_seconds(1);
+    assert_eq!((life().await, world.octopus.exchanges()), (whole, 2));
+
+    // While Octopus gives none, the one that is there serves.
+    world.advance_seconds(1_000);
+    world.octopus.fail_once("/token/v1", emulator::Fault::Status(500));
+    assert_eq!(life().await, whole - 1_000);
     world.close().await;
 }

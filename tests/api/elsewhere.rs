@@ -98,3 +98,18 @@ async fn a_certificate_of_an_unknown_authority_is_no_octopus() {
     assert_eq!(world.octopus.requests(), []);
     world.close().await;
 }
+
+#[tokio::test]
+async fn octopus_is_told_from_where_a_caller_asks_if_the_operator_wants_it() {
+    let world = World::start_with(|settings| {
+        settings.octopus.push_str("\nforwarded_for: append");
+    })
+    .await;
+    world.octopus.set(|knobs| knobs.caller_address = Some("127.0.0.1".to_owned()));
+
+    let call = world.get("/api/users/me").bearer(&world.job());
+    call.header("x-forwarded-for", "10.0.0.1").header("forwarded", "for=10.0.0.1").ok().await;
+
+    assert_eq!(world.one_request().header_values("x-forwarded-for"), ["127.0.0.1"]);
+    world.close().await;
+}

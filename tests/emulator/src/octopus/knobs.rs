@@ -41,6 +41,8 @@ pub struct Knobs {
     pub draining: bool,
     /// Only administrators may read and change users, teams, identities and keys.
     pub is_guarded: bool,
+    /// The one `X-Forwarded-For` that a request may have.
+    pub caller_address: Option<String>,
     /// The change with this number, counted since the start, fails.
     pub fail_write: Option<(usize, FailedWrite)>,
 }

@@ -163,6 +163,7 @@ impl Shared {
             issuers,
             knows_api_key: &|key| self.accounts().knows_api_key(key),
             is_exchange,
+            caller_address: self.knobs().caller_address.clone(),
         }
         .broken_by(request)
     }
