@@ -13,6 +13,7 @@ use super::reload::{Origin, follow};
 use super::service_manager::ServiceManager;
 use super::{Environment, Exit, complain};
 use crate::app::{App, Surroundings};
+use crate::broker::{Broker, OwnIdentity};
 use crate::clock::SystemClock;
 use crate::config::{Config, Finding, LogFormat, Severity};
 use crate::limits::{self, Limits};
@@ -145,6 +146,15 @@ pub(super) fn format(config: &Config, environment: Environment<'_>) -> Format {
     }
 }
 
+/// Asks for the broker's own ID token once, so that the operator hears of what is wrong with it, and not
+/// whoever asks first. Others may be served all the same.
+async fn try_identity(broker: Arc<Broker>) {
+    let Some(ambient) = broker.own_identity().and_then(OwnIdentity::ambient) else { return };
+    if let Err(error) = ambient.id_token().await {
+        warn!(error = error_chain(&error), "the broker's own ID token can't be had");
+    }
+}
+
 async fn until_signalled(app: App, origin: Origin, environment: Environment<'_>) -> Exit {
     let (Ok(mut ends), Ok(hang_ups)) = (Ends::listen(), HangUps::listen()) else {
         error!("can't listen for signals");
@@ -160,6 +170,7 @@ async fn until_signalled(app: App, origin: Origin, environment: Environment<'_>)
     });
     let manager = ServiceManager::of(environment);
     manager.feed_watchdog(app.workers());
+    tasks::spawn(try_identity(app.broker()));
     // The listeners are bound: who connects now waits in their queues, and is served.
     manager.ready("serving").await;
     let reloading = follow(origin, app.reloader(), hang_ups, (environment, &manager));

@@ -114,7 +114,7 @@ fn set_for_steps(lines: &str, environment: Environment<'_>) -> Exit {
 async fn fetch(parts: &Parts) -> Result<AccessToken, Exit> {
     if parts.account.api_key.is_some() {
         complain("octobroker: the service account has an API key, which is never given out");
-        return Err(Exit::Refused);
+        return Err(Exit::Configuration);
     }
     let told =
         |error: &dyn std::error::Error| complain(&format!("octobroker: {}", error_chain(error)));

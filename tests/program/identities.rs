@@ -3,6 +3,8 @@
 use emulator::{ErrorStyle, Fault};
 
 use crate::execs::Stage;
+use crate::process::{Process, until};
+use crate::world::{get, serving, text as body};
 
 impl Stage {
     async fn command(
@@ -78,6 +80,28 @@ async fn what_can_not_be_begun_is_told_to_scripts_as_well() {
     let ended = stage.run(&["exec", "--config", &file, "--", "true"], &[]).await;
     assert_eq!(ended.code, Some(6), "{ended:?}");
     assert!(ended.stderr.contains("write the section `ambient:`"), "{ended:?}");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn an_identity_that_can_not_be_had_is_told_before_anybody_asks() {
+    let stage = Stage::set("untold").await;
+    let text = "octopus: { url: https://acme.octopus.app }\n\
+                service_accounts: { bot: { id: 5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33 } }\n\
+                listeners: [{ bind: '127.0.0.1:0', ambient: true }]\n\
+                admin: { bind: '127.0.0.1:0' }\n\
+                ambient: { service_account: bot, token: { command: \
+                [sh, -c, 'echo oops >&2; exit 3'] } }\n";
+    let file = stage.folder.write("octobroker.yaml", text);
+    let mut process = Process::start(&["serve", "--config", &file], stage.folder.path());
+
+    process.until_heard("the broker's own ID token can't be had").await;
+
+    let [_, admin] = until("it says where it serves", async || serving(&process)).await;
+    let status = body(get(admin, "/status").await.unwrap()).await;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["unwell"].as_array().unwrap().len(), 1, "{status}");
+    assert!(process.stop().await.contains("oops"));
     stage.close().await;
 }
 
