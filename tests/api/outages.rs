@@ -230,8 +230,9 @@ async fn an_exchange_that_does_not_end_is_given_up_in_time() {
         Fault::Garbage,
         Fault::Truncate,
     ] {
+        // What must succeed afterwards has to end within it as well.
         let world = World::start_with(|settings| {
-            settings.more = "limits: { exchange_timeout: 250ms }".to_owned();
+            settings.more = "limits: { exchange_timeout: 3s }".to_owned();
         })
         .await;
         world.octopus.set(|knobs| knobs.exchange_fault = Some(fault.clone()));
@@ -277,8 +278,9 @@ async fn the_broker_starts_without_octopus_and_serves_when_it_comes() {
     for fault in [Fault::Refuse, Fault::Reset, Fault::Hang] {
         world.octopus.set(|knobs| knobs.connect_fault = Some(fault));
         let mut settings = Settings::of(&world);
-        settings.octopus.push_str("\nconnect_timeout: 200ms\nidle_timeout: 200ms");
-        settings.more = "limits: { exchange_timeout: 200ms }".to_owned();
+        // What must succeed when it has come has to end within these as well.
+        settings.octopus.push_str("\nconnect_timeout: 3s\nidle_timeout: 3s");
+        settings.more = "limits: { exchange_timeout: 3s }".to_owned();
         world.serve(&settings.to_yaml()).await;
         world.until_ready().await;
 
