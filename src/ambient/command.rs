@@ -124,26 +124,39 @@ mod tests {
         assert!(!format!("{error:?}").contains("CANARY"));
     }
 
-    #[tokio::test]
-    async fn a_command_that_hangs_is_killed() {
-        let file = std::env::temp_dir().join(format!("octobroker-hang-{}", std::process::id()));
-        let script = format!("echo $$ > {}; exec sleep 1000", file.display());
-        let arguments = ["-c".to_owned(), script];
-
-        let outcome = run_within(Duration::from_secs(2), "/bin/sh", &arguments).await;
-
-        let error = outcome.unwrap_err().to_string();
-        assert!(error.ends_with("it ran longer than 2s and was killed"), "{error}");
-        let pid = std::fs::read_to_string(&file).unwrap();
-        std::fs::remove_file(&file).unwrap();
-        let state = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
-        let is_gone = || state().map_or(true, |state| state.contains(") Z "));
-        for _ in 0..500 {
-            if is_gone() {
-                return;
+    /// What is found, once it is: a process has a pace of its own.
+    async fn until_found<T>(find: impl Fn() -> Option<T>) -> T {
+        for _ in 0..12_000 {
+            if let Some(found) = find() {
+                return found;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("the command still runs");
+        panic!("it did not happen within 60 s");
+    }
+
+    #[tokio::test]
+    async fn a_command_that_hangs_is_killed() {
+        let limit = Duration::from_secs(60);
+        let file = std::env::temp_dir().join(format!("octobroker-hang-{}", std::process::id()));
+        let script = format!("echo $$ > {}; exec sleep 1000", file.display());
+        let arguments = ["-c".to_owned(), script];
+        let told = || std::fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n'));
+        let time_passes = async {
+            let pid = until_found(told).await;
+            tokio::time::pause();
+            tokio::time::advance(limit).await;
+            tokio::time::resume();
+            pid
+        };
+
+        let (outcome, pid) = tokio::join!(run_within(limit, "/bin/sh", &arguments), time_passes);
+
+        std::fs::remove_file(&file).unwrap();
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.ends_with("it ran longer than 60s and was killed"), "{error}");
+        let state = || std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        let is_gone = || state().map_or(true, |state| state.contains(") Z "));
+        until_found(|| is_gone().then_some(())).await;
     }
 }
