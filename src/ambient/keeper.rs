@@ -136,6 +136,15 @@ impl AmbientIdentity {
     }
 }
 
+#[cfg(test)]
+impl AmbientIdentity {
+    /// Until when, on the monotonic clock, nothing is fetched: what shows that a fetch has ended which
+    /// gave nothing newer.
+    pub(super) fn quiet_until(&self) -> Option<Duration> {
+        self.keeper.lock().quiet_until
+    }
+}
+
 impl Keeper {
     fn next_step(&self) -> Step {
         let (now, elapsed) = (self.clock.unix_seconds(), self.clock.elapsed());

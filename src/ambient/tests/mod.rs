@@ -89,11 +89,11 @@ fn sentence(error: &AmbientError) -> String {
 
 /// Waits until something that happens in the background has happened.
 async fn until(happened: impl Fn() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..12_000 {
         if happened() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    panic!("it did not happen within 5 s");
+    panic!("it did not happen within 60 s");
 }
