@@ -1,5 +1,6 @@
 //! `octobroker exec`: one command, with the broker beside it.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -332,15 +333,14 @@ fn has_ended(pid: &str) -> bool {
 async fn a_long_command_outlives_many_tokens_without_a_failure() {
     let stage = Stage::set("exec-long").await;
     stage.octopus.set(|knobs| knobs.expires_in = emulator::octopus::ExpiresIn::Seconds(1));
-    stage.write_token("job", 2);
+    // Until the command is there, this one has to live, however long it takes.
+    stage.write_token("job", 60);
     let exec = stage.exec(&[], &["sh", "-c", WAITS]);
     let story = async {
         let given = stage.read("given").await;
         for turn in 0..80 {
-            // Often enough for a slow machine: the file is looked at once a second.
-            if turn % 5 == 0 {
-                stage.write_token("job", 2);
-            }
+            // The file is looked at once a second, and what is found has to live until the next look.
+            stage.write_token("job", 10);
             assert_eq!(asked(&given, "x-octopus-apikey").await, 200, "turn {turn}");
             // Real time: what is tested is that nothing of it is noticed.
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -352,6 +352,9 @@ async fn a_long_command_outlives_many_tokens_without_a_failure() {
 
     assert_eq!(ended.code, Some(7), "{}", ended.stderr);
     assert!(stage.octopus.exchanges() >= 4, "{}", stage.octopus.exchanges());
+    let exchanges = stage.octopus.requests().into_iter().filter(|it| it.path() == "/token/v1");
+    let presented: BTreeSet<String> = exchanges.map(|exchange| exchange.body_sha256).collect();
+    assert!(presented.len() >= 2, "of newer ID tokens as well");
     stage.close().await;
 }
 
