@@ -1,7 +1,7 @@
 //! Octopus, or what stands in its place, answers badly: nobody mistakes a part for the whole, sees
 //! another caller's answer, or waits for ever.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use emulator::Fault;
 use serde_json::json;
@@ -145,7 +145,7 @@ async fn answers_without_end_before_the_answer_are_not_waited_for() {
     let informational = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(10_000);
     let script = move |_| Act::say(informational.clone());
     let (world, _puppet) = World::before_puppet(script, |settings| {
-        settings.octopus.push_str("\nidle_timeout: 300ms");
+        settings.octopus.push_str("\nidle_timeout: 2s");
     })
     .await;
 
@@ -164,7 +164,7 @@ async fn an_octopus_that_is_not_there_is_told_from_one_that_is_silent() {
         (Fault::Hang, 504, "upstream_timeout"),
     ] {
         let world = World::start_with(|settings| {
-            settings.octopus.push_str("\nidle_timeout: 300ms\nconnect_timeout: 1s");
+            settings.octopus.push_str("\nidle_timeout: 3s\nconnect_timeout: 3s");
         })
         .await;
         world.octopus.set(|knobs| knobs.api_fault = Some(fault.clone()));
@@ -185,7 +185,7 @@ async fn an_octopus_that_is_not_there_is_told_from_one_that_is_silent() {
 #[tokio::test]
 async fn silence_in_the_middle_of_an_answer_ends_it_uncleanly() {
     let world = World::start_with(|settings| {
-        settings.octopus.push_str("\nidle_timeout: 300ms");
+        settings.octopus.push_str("\nidle_timeout: 2s");
     })
     .await;
     for fault in [Fault::Stall, Fault::Truncate] {
@@ -196,9 +196,11 @@ async fn silence_in_the_middle_of_an_answer_ends_it_uncleanly() {
         world.audited_lines(2).await.iter().map(|line| line["code"].clone()).collect();
     assert_eq!(codes, ["upstream_timeout", "upstream_invalid"]);
 
-    let drip = Fault::Drip { bytes: 50, pause: Duration::from_millis(100) };
-    world.octopus.fail_once("/api/users", drip);
+    let pause = Duration::from_millis(400);
+    world.octopus.fail_once("/api/users", Fault::Drip { bytes: 50, pause });
+    let start = Instant::now();
     let reply = world.asked().await;
+    assert!(start.elapsed() > Duration::from_secs(2), "it was not slow: {reply:?}");
     assert!(reply.is_complete, "who is slow but not silent has all the time that it needs");
     world.close().await;
 }

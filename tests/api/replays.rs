@@ -123,7 +123,6 @@ async fn what_is_not_served_uses_nothing_up() {
     let world = World::start_with(|settings| {
         once(settings);
         settings.rules = settings.rules.replace("claims:", "allow: [read], claims:");
-        settings.more = "limits: { exchange_timeout: 500ms }".to_owned();
     })
     .await;
     let job = world.job();

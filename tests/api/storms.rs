@@ -6,7 +6,7 @@ use std::time::Duration;
 use emulator::{ErrorStyle, Fault, IssuerEndpoint};
 use futures_util::future::join_all;
 
-use crate::world::{Reply, World};
+use crate::world::{Reply, Settings, World};
 
 /// A sequence that is the same in every run (a linear congruential generator of Knuth's).
 struct Dice(u64);
@@ -93,20 +93,28 @@ impl World {
     }
 }
 
+/// What is given up after `timeout`.
+fn bounded(settings: &mut Settings, timeout: &str) {
+    settings.octopus.extend([format!("\nidle_timeout: {timeout}\nconnect_timeout: {timeout}")]);
+    settings.more = format!(
+        "limits: {{ exchange_timeout: {timeout}, rate_limit_wait: 0s }}\nlog: {{ level: error }}"
+    );
+}
+
 #[tokio::test]
 async fn whatever_fails_around_it_the_broker_says_what_and_is_well_when_they_are() {
-    let world = World::start_with(|settings| {
-        settings.octopus.push_str("\nidle_timeout: 300ms\nconnect_timeout: 300ms");
-        settings.more =
-            "limits: { exchange_timeout: 300ms, rate_limit_wait: 0s }\nlog: { level: error }"
-                .to_owned();
-    })
-    .await;
+    let world = World::start_with(|settings| bounded(settings, "5s")).await;
     let stand_in = world.stand_in().await;
     let mut dice = Dice(20_260_501);
     let mut count = 1;
 
-    for _ in 0..25 {
+    for round in 0..25 {
+        // Most storms pass quickly. The last have the bounds within which all has to be well again.
+        match round {
+            0 => world.reload_with(|settings| bounded(settings, "300ms")).await,
+            22 => world.reload_with(|settings| bounded(settings, "5s")).await,
+            _ => {}
+        }
         world.falls_sick(&mut dice);
         for reply in world.crowd(&stand_in).await {
             count += 1;
