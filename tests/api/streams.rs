@@ -84,23 +84,23 @@ async fn an_early_answer_stops_the_upload_though_octopus_goes_on_reading() {
 async fn an_upload_that_breaks_off_is_never_whole_for_octopus() {
     let world = World::start().await;
     world.works().await;
-    for bytes in [150_000, 1 << 40] {
+    for (round, bytes) in [150_000, 1 << 40].into_iter().enumerate() {
         world.octopus.forget_requests();
         let wire = world.uploading(bytes).await;
         world.until("it has begun", async || world.octopus.api_requests().len() == 1).await;
 
         drop(wire);
 
-        let requests = world.audited_lines(2).await;
+        let requests = world.audited_lines(2 + 2 * round).await;
         assert_ne!(requests.last().unwrap()["code"], "ok", "{requests:?}");
-        assert_eq!(world.octopus.api_requests()[0].body_sha256, "");
         world
             .until("its place is free", async || {
                 world.metric("octobroker_requests_in_flight").await == Some(0.0)
             })
             .await;
+        world.works().await;
+        assert_eq!(world.octopus.api_requests()[0].body_sha256, "");
     }
-    world.works().await;
     world.close().await;
 }
 
@@ -136,9 +136,9 @@ async fn a_server_that_stops_reading_an_upload_is_given_up() {
 
 #[tokio::test]
 async fn a_caller_who_is_slow_is_not_taken_for_a_silent_octopus() {
-    let world = with_idle_timeout("400ms").await;
+    let world = with_idle_timeout("2s").await;
     let mut wire = world.uploading(100_010).await;
-    let mut pause = tokio::time::interval(Duration::from_millis(100));
+    let mut pause = tokio::time::interval(Duration::from_millis(400));
     for _ in 0..10 {
         pause.tick().await;
         wire.write("x").await;
@@ -150,7 +150,7 @@ async fn a_caller_who_is_slow_is_not_taken_for_a_silent_octopus() {
 
 #[tokio::test]
 async fn a_caller_who_stops_reading_is_left_and_starves_nobody() {
-    let world = with_idle_timeout("500ms").await;
+    let world = with_idle_timeout("3s").await;
     let job = world.job();
     let mut slow = Vec::new();
     for _ in 0..8 {
