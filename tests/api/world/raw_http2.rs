@@ -93,13 +93,16 @@ impl RawHttp2 {
         connection
     }
 
-    /// Writes as far as the other side takes it; false once it does not.
+    /// Writes as far as the other side takes it; false once the connection has ended.
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> bool {
         let write = async {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        matches!(tokio::time::timeout(Duration::from_secs(3), write).await, Ok(Ok(())))
+        let written: std::io::Result<()> = tokio::time::timeout(PATIENCE, write)
+            .await
+            .unwrap_or_else(|_| panic!("nothing was taken for {PATIENCE:?}"));
+        written.is_ok()
     }
 
     /// The next thing that it says of a stream or of the connection's end.
