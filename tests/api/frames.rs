@@ -33,12 +33,25 @@ impl World {
         statuses
     }
 
+    /// Demands that nothing reached Octopus after it was looked at: what an honest request overtakes has
+    /// had its time.
+    pub(crate) async fn nothing_more_arrives(&self) {
+        self.works().await;
+        let mut requests = self.octopus.api_requests();
+        // A body that breaks off may have been on its way.
+        requests.retain(|request| request.method != "POST" || !request.body_sha256.is_empty());
+        let targets: Vec<_> = requests.iter().map(|request| request.target.as_str()).collect();
+        assert_eq!(targets, ["/api/users/me"]);
+        self.octopus.forget_requests();
+    }
+
     /// Sends each, and demands one refusal with 400 (or 501) and the end of the connection.
     async fn each_is_refused(&self, heads: &[String]) {
         for head in heads {
             let statuses = self.statuses(head).await;
             assert!(matches!(statuses.as_slice(), [400 | 501]), "{head:?}: {statuses:?}");
         }
+        self.nothing_more_arrives().await;
     }
 }
 
@@ -138,6 +151,7 @@ async fn a_malformed_head_is_refused() {
         let statuses = world.statuses(&head).await;
         assert!(matches!(statuses.as_slice(), [] | [400 | 505]), "{head:?}: {statuses:?}");
     }
+    world.nothing_more_arrives().await;
     world.close().await;
 }
 
@@ -155,6 +169,7 @@ async fn a_length_beside_chunks_never_frames_the_body() {
         let statuses = world.statuses(format!("{head}{lines}\r\n\r\n{chunks}")).await;
         assert!(matches!(statuses.as_slice(), [200 | 400]), "{lines}: {statuses:?}");
     }
+    world.nothing_more_arrives().await;
     world.close().await;
 }
 
@@ -172,6 +187,7 @@ async fn what_has_one_reading_in_an_odd_spelling_is_one_request() {
         let statuses = world.statuses(format!("{head}{body}")).await;
         assert!(matches!(statuses.as_slice(), [200 | 400]), "{body}: {statuses:?}");
     }
+    world.nothing_more_arrives().await;
     world.close().await;
 }
 
@@ -205,6 +221,7 @@ async fn broken_chunks_end_the_request_and_never_complete_it() {
         let shown: String = chunks.chars().take(40).collect();
         assert!(matches!(statuses.as_slice(), [400 | 431]), "{shown:?}: {statuses:?}");
     }
+    world.nothing_more_arrives().await;
     world.close().await;
 }
 
@@ -238,6 +255,7 @@ async fn http_1_0_has_no_chunks_and_no_body_without_a_length() {
     assert!(matches!(statuses.as_slice(), [400]), "{statuses:?}");
     let statuses = world.statuses(format!("{head}\r\n")).await;
     assert_eq!(statuses, [200], "the bytes behind are no body and no request");
+    world.nothing_more_arrives().await;
     let raw = exchange_raw(world.address(), "GET /api HTTP/1.0\r\n\r\n").await;
     assert!(raw.starts_with("HTTP/1.") && raw.contains(" 200 OK\r\n"), "{raw}");
     world.close().await;
@@ -251,6 +269,7 @@ async fn bare_line_feeds_are_refused_or_mended() {
     let statuses = world.statuses(format!("{head}Connection: close\n\n")).await;
 
     assert!(matches!(statuses.as_slice(), [200 | 400]), "{statuses:?}");
+    world.nothing_more_arrives().await;
     world.close().await;
 }
 
@@ -312,6 +331,7 @@ async fn the_body_of_a_refused_request_is_never_a_request() {
             assert!(matches!(statuses.as_slice(), [400..=405]), "{head}: {statuses:?}");
         }
     }
+    world.nothing_more_arrives().await;
     world.close().await;
 }
 
@@ -355,6 +375,7 @@ async fn behind_a_read_with_a_body_both_connections_close() {
             assert_eq!(statuses, [200], "{request_line} {body}");
         }
     }
+    world.nothing_more_arrives().await;
     for _ in 0..2 {
         let job = world.job();
         world.get("/api/users/me").bearer(&job).body("hello").ok().await;
