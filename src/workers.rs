@@ -231,10 +231,18 @@ mod tests {
         let threads = Threads::start().unwrap();
         let workers = threads.workers();
         let (free, held) = mpsc::channel::<()>();
-        workers.spawn(async move { held.recv().unwrap_or_default() });
+        let (told, hangs) = mpsc::channel();
+        threads.block_on(workers.each_had_a_turn());
+        workers.spawn(async move {
+            told.send(()).unwrap();
+            held.recv().unwrap_or_default();
+        });
+        hangs.recv().unwrap();
 
         threads.block_on(async {
-            let waited = tokio::time::timeout(Duration::from_millis(5), workers.each_had_a_turn());
+            let turn = workers.each_had_a_turn();
+            // Far longer than a turn takes where nothing hangs.
+            let waited = tokio::time::timeout(Duration::from_millis(200), turn);
             assert!(waited.await.is_err());
             drop(free);
             workers.each_had_a_turn().await;
