@@ -1,26 +1,24 @@
 //! RSA signatures that are almost right: other paddings, other salts, cube roots. The tokens are
 //! made by `tests/fixtures/rsa_forgeries.py`, for no library makes them.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use crate::forge::{judged, refused};
-use crate::world::{Settings, World};
+use crate::world::{Settings, TemporaryFile, World};
 
 const TOKENS: &str = include_str!("../fixtures/rsa_forgeries.json");
 
 #[tokio::test]
 async fn a_signature_is_padded_as_its_algorithm_says_and_not_otherwise() {
     let tokens: Value = serde_json::from_str(TOKENS).unwrap();
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("forgeries.jwks.json");
-    std::fs::write(&file, json!({ "keys": tokens["keys"] }).to_string()).unwrap();
+    let keys = json!({ "keys": tokens["keys"] }).to_string();
+    let file = TemporaryFile::new("forgeries.jwks.json", keys);
     let mut world = World::without_broker().await;
     let mut settings = Settings::of(&world);
     settings.issuers = format!(
         "ci: {{ provider: custom, url: 'https://ci.acme.example', algorithms: [RS256, PS256], \
          jwks_file: '{}' }}",
-        file.display()
+        file.path().display()
     );
     settings.service_accounts =
         format!("release-bot: {{ id: {}, audience: octobroker }}", world.account.id);

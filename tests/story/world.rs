@@ -137,7 +137,8 @@ fn key() -> &'static SigningKey {
 fn yaml() -> &'static str {
     static YAML: OnceLock<String> = OnceLock::new();
     YAML.get_or_init(|| {
-        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("story.jwks.json");
+        let name = format!("story-{}.jwks.json", std::process::id());
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let keys = json!({ "keys": [key().public_jwk()] });
         std::fs::write(&file, keys.to_string()).expect("a file with keys");
         format!(

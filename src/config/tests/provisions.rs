@@ -1,5 +1,6 @@
 //! What stands on a service account for Octopus's side.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{GOOD, each_is_refused, environment};
@@ -21,13 +22,11 @@ const WHOLE: &str = "service_accounts:
 ";
 
 fn with(sections: &str, ids: Ids) -> Result<Config, ConfigError> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let good: Vec<&str> = GOOD.iter().map(|(_, section)| *section).collect();
     let text = format!("{}\n{}\n{}\n{sections}", good[0], good[1], good[3]);
-    let file = std::env::temp_dir().join(format!(
-        "octobroker-provisions-{}-{}.yaml",
-        std::process::id(),
-        text.len()
-    ));
+    let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let file = std::env::temp_dir().join(format!("octobroker-provisions-{process}-{count}.yaml"));
     std::fs::write(&file, text).unwrap();
     let loaded = load_with(&file, &environment, ids);
     std::fs::remove_file(&file).unwrap();
