@@ -21,7 +21,8 @@ use crate::world::{World, get, serving, text};
 const STREAMS: usize = 100;
 
 impl World {
-    async fn gauge(&self, name: &str) -> f64 {
+    /// A series of the metrics page; -1 if it is not there.
+    pub(crate) async fn gauge(&self, name: &str) -> f64 {
         let page = text(get(self.admin, "/metrics").await.unwrap()).await;
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(-1.0, |value| value.parse().unwrap())
@@ -39,7 +40,8 @@ impl World {
             "listeners: [{ bind: '127.0.0.1:0', tls: { cert_file: tls.crt, key_file: tls.key } }]",
         );
         // So many connections at once fill the queue of whoever accepts them, more than once.
-        let written = written.replace("octopus: {", "octopus: { connect_timeout: 60s,");
+        let written =
+            written.replace("octopus: {", "octopus: { connect_timeout: 5m, idle_timeout: 5m,");
         self.folder.write("octobroker.yaml", &written);
         self.process = Process::start(&["serve", "--config", &self.config], self.folder.path());
         [self.address, self.admin] =

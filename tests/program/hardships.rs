@@ -185,7 +185,8 @@ async fn it_needs_no_home_no_temporary_folder_and_no_writable_disk() {
 #[tokio::test]
 async fn within_little_memory_it_serves_many() {
     // Data of all kinds, stacks included, in KiB.
-    let mut world = World::start_after("ulimit -d 131072", "memory", "").await;
+    let mut world =
+        World::start_after("ulimit -d 131072", "memory", "limits: { head_timeout: 5m }").await;
     let mut held = Vec::new();
     let half_a_head = format!("GET /api HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(60_000));
     for _ in 0..320 {
@@ -198,6 +199,8 @@ async fn within_little_memory_it_serves_many() {
         assert_eq!(world.asked().await, 200);
     }
 
+    let open = world.gauge("octobroker_connections_open{listener=\"127.0.0.1:0\"}").await;
+    assert!(open >= 320.0, "{open}");
     assert!(world.process.is_running());
     let metrics = text(get(world.admin, "/metrics").await.unwrap()).await;
     assert!(metrics.contains("\noctobroker_panics_total 0\n"), "{metrics}");
