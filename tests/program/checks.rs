@@ -75,9 +75,11 @@ async fn serve_logs_warnings_once_and_goes_on() {
     let file = folder.write("doubtful.yaml", DOUBTFUL);
 
     let mut process = Process::start(&["serve", "--config", &file], folder.path());
-    process.until_heard("octobroker::config").await;
-    let heard = process.stop().await;
+    process.until_heard("\"serving\"").await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await, Some(0));
 
+    let heard = process.heard();
     let warnings = heard.lines().filter(|line| line.contains("octobroker::config"));
     let warnings: Vec<Value> = warnings.map(|line| serde_json::from_str(line).unwrap()).collect();
     let [warned] = &*warnings else { panic!("{heard}") };
