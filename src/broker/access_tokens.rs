@@ -310,12 +310,7 @@ impl Core {
             let Some(id_token) = id_token else {
                 return Err(Failure::of(ExchangeError::Crashed, self.clock.elapsed()));
             };
-            let exchanged = self.exchange(Arc::clone(&key), &account, &id_token).await;
-            if exchanged.is_err() && !is_live {
-                // That a token which is at its end is refused says nothing of the next one's.
-                self.failures.remove(&key);
-            }
-            exchanged
+            self.exchange(key, &account, (&id_token, is_live)).await
         }
     }
 
@@ -323,7 +318,7 @@ impl Core {
         &self,
         key: Arc<AccessKey>,
         account: &ServiceAccount,
-        id_token: &IdToken,
+        (id_token, is_live): (&IdToken, bool),
     ) -> Result<Cached, Failure> {
         match self.exchange.exchange(account, id_token).await {
             Ok(token) => {
@@ -339,7 +334,10 @@ impl Core {
                 let streak = last.map_or(0, |failure| failure.streak) + 1;
                 let until = now.elapsed + error.pause(streak);
                 let failure = Failure { error, until, streak };
-                self.failures.insert(key, failure.clone());
+                // That a token which is at its end is refused says nothing of the next one.
+                if is_live || failure.error.code() != Code::ExchangeRefused {
+                    self.failures.insert(key, failure.clone());
+                }
                 Err(failure)
             }
         }

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use emulator::{ErrorStyle, ExpiresIn, Fault, RawAnswer, TokenEndpoint};
 use serde_json::{Value, json};
 
-use crate::world::{Act, Puppet, Reply, World};
+use crate::world::{Act, NOW, Puppet, Reply, World};
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 
@@ -85,6 +85,21 @@ async fn a_refusal_is_told_to_the_operator_in_octopuss_words_and_not_to_the_call
         assert_eq!((&line["code"], &line["cache"]), (&json!("exchange_refused"), &json!("miss")));
         world.close().await;
     }
+}
+
+#[tokio::test]
+async fn what_a_token_at_its_end_is_answered_is_not_held_against_the_next() {
+    let world = World::start().await;
+    let mut claims = world.claims();
+    (claims["iat"], claims["exp"]) = (json!(NOW - 200), json!(NOW - 10));
+    claims.as_object_mut().unwrap().remove("nbf");
+
+    // Within the leeway of clocks, but Octopus refuses it.
+    let late = world.mint(&claims);
+    world.get("/api/users/me").bearer(&late).refused(403, "exchange_refused").await;
+
+    world.works().await;
+    world.close().await;
 }
 
 #[tokio::test]

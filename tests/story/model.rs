@@ -178,7 +178,10 @@ impl Model {
             assert_eq!(text, &good.text, "the one at hand serves");
         }
         if !exchanged.is_empty() {
-            known.learn(mood, now, format!("{given}{before}"));
+            // That a token at its end is refused says nothing of the next one.
+            if can_renew || !matches!(mood, Mood::Refuses) {
+                known.learn(mood, now, format!("{given}{before}"));
+            }
         }
         self.last = is_had.then(|| (key.clone(), admission.clone()));
         is_had
