@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tracing::debug;
+
 use super::Admission;
 use super::admission::AccessKey;
 use super::exchanges::{Cached, Failure, Rejection, Remembered, kept, none};
@@ -13,7 +15,7 @@ use crate::clock::{Clock, Reading};
 use crate::identity::IdToken;
 use crate::octopus::{AccessToken, ExchangeError, ServiceAccount, TokenExchange};
 use crate::single_flight::{Seat, SingleFlight};
-use crate::telemetry::{AccessTokenResult, Code, Metrics};
+use crate::telemetry::{AccessTokenResult, Code, Metrics, error_chain};
 
 /// The access tokens of all identities. Clones are the same.
 #[derive(Debug, Clone)]
@@ -165,7 +167,7 @@ impl AccessTokens {
         let (key, now) = (admission.key(), self.core.clock.reading());
         if let Some(cached) = self.core.usable(key, now) {
             let can_renew = || {
-                self.core.remembered_failure(key).is_none()
+                self.core.remembered_failure(admission).is_none()
                     && admission.is_exchangeable(&*self.core.clock)
             };
             let result = if cached.token.wants_renewal_at(now) && can_renew() {
@@ -178,7 +180,7 @@ impl AccessTokens {
             };
             return Ok(Obtained { cached, result });
         }
-        if let Some(failure) = self.core.remembered_failure(key) {
+        if let Some(failure) = self.core.remembered_failure(admission) {
             return Err(self.core.told(failure, true));
         }
         if admission.is_stand_in && !admission.is_exchangeable(&*self.core.clock) {
@@ -186,10 +188,7 @@ impl AccessTokens {
             return Err(self.core.told(ended, false));
         }
         let fetched = self.flights.join(key, || self.core.clone().fetch(admission, is_fresh)).await;
-        let result = match fetched.1 {
-            Seat::Pilot => AccessTokenResult::Miss,
-            Seat::Passenger => AccessTokenResult::Joined,
-        };
+        let result = result_of(fetched.1);
         let crashed = || Err(Failure::of(ExchangeError::Crashed, self.core.clock.elapsed()));
         match fetched.0.unwrap_or_else(crashed) {
             Ok(cached) => Ok(Obtained { cached, result }),
@@ -199,17 +198,26 @@ impl AccessTokens {
 
     /// Replaces a token of which more than a quarter is gone, if it can be: whoever logs in asks for
     /// a token of its own, and is not to get the rest of somebody else's. If it can't be, the old one
-    /// is there still.
-    pub(super) async fn renew_for_login(&self, admission: &Admission) {
+    /// is there still. Gives how it was come by, if it is another now.
+    pub(super) async fn renew_for_login(&self, admission: &Admission) -> Option<AccessTokenResult> {
         let (core, key) = (&self.core, admission.key());
         let now = core.clock.reading();
         let is_old = core.usable(key, now).is_some_and(|cached| !cached.token.is_young_at(now));
         let can_renew =
-            core.remembered_failure(key).is_none() && admission.is_exchangeable(&*core.clock);
-        if is_old && can_renew {
-            let fetch = || core.clone().fetch(admission, AccessToken::is_young_at);
-            // How it ended is remembered by whoever asks next.
-            let _ = self.flights.join(key, fetch).await;
+            core.remembered_failure(admission).is_none() && admission.is_exchangeable(&*core.clock);
+        if !(is_old && can_renew) {
+            return None;
+        }
+        let fetch = || core.clone().fetch(admission, AccessToken::is_young_at);
+        let (outcome, seat) = self.flights.join(key, fetch).await;
+        match outcome {
+            Some(Ok(_)) => Some(result_of(seat)),
+            Some(Err(failure)) => {
+                let error = error_chain(&*failure.error);
+                debug!(error, "the access token at hand serves a login, for there is no newer one");
+                None
+            }
+            None => None,
         }
     }
 
@@ -276,8 +284,11 @@ impl Core {
         self.tokens.get(key).filter(|cached| cached.token.is_usable_at(now))
     }
 
-    fn remembered_failure(&self, key: &Arc<AccessKey>) -> Option<Failure> {
-        self.failures.get(key).filter(|failure| self.clock.elapsed() < failure.until)
+    fn remembered_failure(&self, admission: &Admission) -> Option<Failure> {
+        let failure = self.failures.get(admission.key())?;
+        let token = || admission.id_token().map(IdToken::fingerprint);
+        let is_meant = failure.only_of.is_none() || failure.only_of == token();
+        (is_meant && self.clock.elapsed() < failure.until).then_some(failure)
     }
 
     fn told(&self, failure: Failure, is_remembered: bool) -> ExchangeFailure {
@@ -296,6 +307,7 @@ impl Core {
         let account = Arc::clone(admission.service_account());
         let id_token = admission.id_token().cloned();
         let is_live = admission.is_exchangeable(&*self.clock);
+        let failure = self.remembered_failure(admission);
         async move {
             // A flight may have landed between the caller's look and this one.
             let now = self.clock.reading();
@@ -304,7 +316,7 @@ impl Core {
             {
                 return Ok(cached);
             }
-            if let Some(failure) = self.remembered_failure(&key) {
+            if let Some(failure) = failure {
                 return Err(failure);
             }
             let Some(id_token) = id_token else {
@@ -333,14 +345,21 @@ impl Core {
                 let last = self.failures.get(&key).filter(|failure| !failure.has_ended(now));
                 let streak = last.map_or(0, |failure| failure.streak) + 1;
                 let until = now.elapsed + error.pause(streak);
-                let failure = Failure { error, until, streak };
-                // That a token which is at its end is refused says nothing of the next one.
-                if is_live || failure.error.code() != Code::ExchangeRefused {
-                    self.failures.insert(key, failure.clone());
-                }
+                let is_of_all = is_live || error.code() != Code::ExchangeRefused;
+                let only_of = (!is_of_all).then(|| id_token.fingerprint());
+                let failure = Failure { error, until, streak, only_of };
+                self.failures.insert(key, failure.clone());
                 Err(failure)
             }
         }
+    }
+}
+
+/// Of an exchange that was waited for.
+const fn result_of(seat: Seat) -> AccessTokenResult {
+    match seat {
+        Seat::Pilot => AccessTokenResult::Miss,
+        Seat::Passenger => AccessTokenResult::Joined,
     }
 }
 

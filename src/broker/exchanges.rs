@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::admission::AccessKey;
 use crate::bounded_map::{BoundedMap, Entry};
 use crate::clock::{Clock, Reading};
+use crate::identity::Fingerprint;
 use crate::limits;
 use crate::octopus::{AccessToken, ExchangeError};
 
@@ -23,6 +24,8 @@ pub(super) struct Failure {
     pub(super) until: Duration,
     /// Failures in a row.
     pub(super) streak: u32,
+    /// The ID token that alone is meant: that one at its end is refused says nothing of the next.
+    pub(super) only_of: Option<Fingerprint>,
 }
 
 /// When even a fresh token was answered with 401, on the monotonic clock.
@@ -75,6 +78,6 @@ impl Rejection {
 
 impl Failure {
     pub(super) fn of(error: ExchangeError, now: Duration) -> Self {
-        Self { error: Arc::new(error), until: now, streak: 1 }
+        Self { error: Arc::new(error), until: now, streak: 1, only_of: None }
     }
 }

@@ -108,8 +108,8 @@ impl StandIns {
     }
 
     /// Makes a stand-in for an admission. When all places are taken, those that have ended make
-    /// room; if none has, the oldest of an identity that has more than half of them; else the newest is
-    /// refused: nothing that serves is lost.
+    /// room; if none has, the oldest of another identity that has more than half of them; else the
+    /// newest is refused.
     pub(super) fn issue(
         &self,
         admission: Admission,

@@ -73,7 +73,7 @@ impl DoctorFlags {
     /// For whoever reads JSON, and no sentences.
     fn tell_no_way(&self, found: &str) {
         if self.output == Output::Json {
-            let advice = Some("Correct it; `octobroker check` tells more.".to_owned());
+            let advice = Some("Correct what it says.".to_owned());
             let step =
                 Step { name: "configuration", is_ok: false, found: found.to_owned(), advice };
             print(&safe(&json!({ "ok": false, "steps": [step] }).to_string()));

@@ -84,11 +84,11 @@ impl ReadyFlags {
 /// An admin listener as one types it.
 pub(super) fn admin_address(text: &str) -> Result<Url, String> {
     let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = whole.parse().ok().filter(|url: &Url| {
-        // Nothing else can be asked: a socket of Unix neither.
-        matches!(url.scheme(), "http" | "https") && url.has_host()
-    });
-    url.ok_or_else(|| {
+    // A Unix socket would be a host named `unix`.
+    let is_askable = |url: &Url| {
+        matches!(url.scheme(), "http" | "https") && url.has_host() && !text.starts_with("unix:")
+    };
+    whole.parse().ok().filter(is_askable).ok_or_else(|| {
         "write an address such as 127.0.0.1:9484, or http://127.0.0.1:9484".to_owned()
     })
 }

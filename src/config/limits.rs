@@ -22,7 +22,7 @@ pub(super) const FORM: Form = Form::of(&[
     Key::new(
         "head_timeout",
         Shape::Duration,
-        "For a whole head; a new connection must begin one within it.",
+        "For a whole head, and the body of a login; a new connection must begin one within it.",
     )
     .default("10s"),
     Key::new(

@@ -236,10 +236,14 @@ fn address(
 }
 
 /// Whether one takes connections that are for the other: an unspecified address stands for all of
-/// its family.
+/// its family, and `[::]` for those of IPv4 as well.
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let is_for_all = one.ip().is_unspecified() || other.ip().is_unspecified();
-    let is_same = one.ip() == other.ip() || (is_for_all && one.is_ipv4() == other.is_ipv4());
+    let is_for_all = |address: SocketAddr| address.ip().is_unspecified();
+    let is_dual = |address: SocketAddr| is_for_all(address) && address.is_ipv6();
+    let is_same = one.ip() == other.ip()
+        || is_dual(one)
+        || is_dual(other)
+        || ((is_for_all(one) || is_for_all(other)) && one.is_ipv4() == other.is_ipv4());
     one.port() == other.port() && one.port() != 0 && is_same
 }
 

@@ -27,6 +27,12 @@ pub(super) fn nearest<'a>(
     is_near.then_some(word)
 }
 
+/// Whether two words differ by a slip of the pen: one character, two that changed places, case, or
+/// which stroke joins words.
+pub(super) fn is_slip(written: &str, word: &str) -> bool {
+    written.len().abs_diff(word.len()) <= WORD && distance(&fold(written), &fold(word)) <= 1
+}
+
 /// Case, and which stroke joins words if any, are mistakes that cost nothing.
 fn fold(word: &str) -> Vec<char> {
     let is_stroke = |character: &char| matches!(character, '-' | '_');

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use super::lints::URL1;
 use super::problem::Problems;
 use super::reader::{Section, refuse, text};
 use super::schema::{Form, Key, Shape, names};
@@ -65,11 +66,13 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Optio
     let advice = "write the server's base URL, such as `url: https://acme.octopus.app`";
     let url_node = section.required("url", advice, problems)?;
     let (_, url) = web::url(url_node, Query::Refused, problems)?;
-    let last = url.path().trim_end_matches('/').rsplit('/').next();
-    if let Some(last @ ("api" | "app")) = last {
-        let sentence = format!("must be the server's base URL: remove the /{last} at its end");
-        refuse(url_node, sentence, problems);
-        return None;
+    let last = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    if ["api", "app"].iter().any(|page| last.eq_ignore_ascii_case(page)) {
+        let sentence = format!(
+            "the broker puts /api behind it itself; remove the /{last} at its end, if that is no \
+             virtual directory of yours"
+        );
+        problems.add_lint(&URL1, &url_node.place, sentence);
     }
     let mut upstream = match Upstream::new(url, roots?) {
         Ok(upstream) => upstream,

@@ -210,6 +210,9 @@ pub const TLS_FILES_LOOK: Duration = Duration::from_secs(5);
 /// A TLS handshake must be over after this.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// So many addresses are tried side by side: each takes a descriptor.
+pub const CONNECT_ATTEMPTS: usize = 3;
+
 /// One address may have this part of all requests waiting before it is known who sends them: a
 /// quarter.
 pub const STRANGERS_SHARE: usize = 4;

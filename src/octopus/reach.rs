@@ -25,7 +25,10 @@ async fn first_of<T, F: Future<Output = io::Result<T>>>(
     let mut attempts = FuturesUnordered::new();
     let mut failure = None;
     loop {
-        attempts.extend(waiting.next().map(&connect));
+        if attempts.len() < limits::CONNECT_ATTEMPTS {
+            attempts.extend(waiting.next().map(&connect));
+        }
+        let can_go_on = waiting.len() > 0 && attempts.len() < limits::CONNECT_ATTEMPTS;
         tokio::select! {
             outcome = attempts.next() => match outcome {
                 Some(Ok(stream)) => return Ok(stream),
@@ -35,7 +38,7 @@ async fn first_of<T, F: Future<Output = io::Result<T>>>(
                     return Err(failure.unwrap_or_else(none));
                 }
             },
-            () = tokio::time::sleep(limits::CONNECT_ATTEMPT_DELAY), if waiting.len() > 0 => {}
+            () = tokio::time::sleep(limits::CONNECT_ATTEMPT_DELAY), if can_go_on => {}
         }
     }
 }

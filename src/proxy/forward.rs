@@ -8,7 +8,7 @@ use http::{
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
-use super::headers;
+use super::headers::{self, AskedAs};
 use super::intake::{self, Intake, Presented};
 use super::journey::Journey;
 use super::refusal::Refusal;
@@ -201,7 +201,7 @@ impl Proxy {
             return Ok((self.streamed(incoming, journey), None));
         }
         let begun = Instant::now();
-        let held = Box::pin(self.hold(incoming, limits::REPLAY_BODY_BYTES, journey)).await;
+        let held = Box::pin(self.hold(incoming, (limits::REPLAY_BODY_BYTES, None), journey)).await;
         // Only waits for Octopus's limits cost patience.
         *patience += begun.elapsed();
         let held = held?;
@@ -273,10 +273,9 @@ impl Proxy {
         &self,
         answer: Response<Incoming>,
         lease: Lease,
-        asked: Option<&(&str, HeaderValue)>,
+        asked: Option<&AskedAs<'_>>,
     ) -> Answer {
         let (mut head, body) = answer.into_parts();
-        let asked = asked.map(|(scheme, host)| (*scheme, host));
         headers::for_caller(&mut head.headers, head.status, &self.upstream, asked);
         head.version = Version::HTTP_11;
         Answer { head, body, lease }

@@ -111,7 +111,7 @@ pub(super) fn for_caller(
     headers: &mut HeaderMap,
     status: StatusCode,
     upstream: &Upstream,
-    asked: Option<(&str, &HeaderValue)>,
+    asked: Option<&AskedAs<'_>>,
 ) {
     // RFC 9112 6.3: with both, the length is not the body's.
     if headers.contains_key(header::TRANSFER_ENCODING) || status == StatusCode::NO_CONTENT {
@@ -138,19 +138,32 @@ fn remove(headers: &mut HeaderMap, is_unwanted: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// An absolute `Location` on Octopus's origin, moved to the origin under which the caller asked.
-fn rebased_location(
-    headers: &HeaderMap,
-    base: &Url,
-    (scheme, host): (&str, &HeaderValue),
-) -> Option<HeaderValue> {
+/// Under which URL a caller knows us.
+#[derive(Debug)]
+pub(super) enum AskedAs<'a> {
+    /// This one, whose path stands for Octopus's virtual directory. It ends in no slash.
+    Public(&'a str),
+    /// With this scheme and this host, and Octopus's paths.
+    Host(&'a str, HeaderValue),
+}
+
+/// An absolute `Location` on Octopus's origin, moved to where the caller asked.
+fn rebased_location(headers: &HeaderMap, base: &Url, asked: &AskedAs<'_>) -> Option<HeaderValue> {
     let text = headers.get(header::LOCATION)?.to_str().ok()?;
     let location = Url::parse(text).ok().filter(|location| location.origin() == base.origin())?;
     // Everything behind the authority, as Octopus wrote it.
     let (_, behind_scheme) = text.split_once("//")?;
     let rest = behind_scheme.find(['/', '?', '#']).and_then(|at| behind_scheme.get(at..));
     let rest = rest.unwrap_or_else(|| location.path());
-    HeaderValue::from_str(&format!("{scheme}://{}{rest}", host.to_str().ok()?)).ok()
+    let moved = match asked {
+        AskedAs::Host(scheme, host) => format!("{scheme}://{}{rest}", host.to_str().ok()?),
+        AskedAs::Public(url) => {
+            let below = rest.strip_prefix(base.path().trim_end_matches('/'));
+            let is_below = |below: &&str| below.is_empty() || below.starts_with(['/', '?', '#']);
+            format!("{url}{}", below.filter(is_below)?)
+        }
+    };
+    HeaderValue::from_str(&moved).ok()
 }
 
 #[cfg(test)]
@@ -259,12 +272,24 @@ mod tests {
             ("/app", "/app"),
             ("//elsewhere/app", "//elsewhere/app"),
         ];
-        let host = HeaderValue::from_static("127.0.0.1:8484");
-        for (location, expected) in rows {
+        let host = AskedAs::Host("http", HeaderValue::from_static("127.0.0.1:8484"));
+        let moved = |location, asked: &AskedAs<'_>| {
             let mut headers = map(&[]);
             headers.insert(header::LOCATION, HeaderValue::from_static(location));
-            for_caller(&mut headers, StatusCode::FOUND, &upstream(), Some(("http", &host)));
-            assert_eq!(headers[header::LOCATION], expected);
+            for_caller(&mut headers, StatusCode::FOUND, &upstream(), Some(asked));
+            headers[header::LOCATION].to_str().unwrap().to_owned()
+        };
+        for (location, expected) in rows {
+            assert_eq!(moved(location, &host), expected);
+        }
+        // A path of ours stands for Octopus's; what is beside that is none of ours.
+        let public = AskedAs::Public("https://broker.example/x");
+        for (location, expected) in [
+            ("https://octopus.example/octopus/app#/y", "https://broker.example/x/app#/y"),
+            ("https://octopus.example/octopus", "https://broker.example/x"),
+            ("https://octopus.example/octopus2/app", "https://octopus.example/octopus2/app"),
+        ] {
+            assert_eq!(moved(location, &public), expected);
         }
     }
 }

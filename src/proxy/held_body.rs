@@ -1,5 +1,7 @@
 //! The caller's body: on its way to Octopus, or held whole first.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper::body::Incoming;
 
@@ -19,20 +21,26 @@ impl Proxy {
         body
     }
 
-    /// Holds a body of at most so many bytes.
+    /// Holds a body of at most so many bytes, which must have come within a time if one is given: in
+    /// any case something must come within `idle_timeout`.
     pub(super) async fn hold(
         &self,
         incoming: Incoming,
-        bytes_max: usize,
+        (bytes_max, within): (usize, Option<Duration>),
         journey: &mut Journey,
     ) -> Result<Bytes, Refusal> {
         let body = self.streamed(incoming, journey);
         let progress = body.progress();
         let start = self.clock.elapsed();
-        let held = http_client::read_capped(body, bytes_max).await;
+        let read = http_client::read_capped(body, bytes_max);
+        let held = match within {
+            Some(within) => tokio::time::timeout(within, read).await.ok(),
+            None => Some(read.await),
+        };
         journey.held(self.clock.elapsed().saturating_sub(start));
         journey.sent(progress.bytes());
-        held.map_err(|error| refused(&progress, &error))
+        let too_late = || Err(Refusal::new(Code::RequestTimeout).closing());
+        held.map_or_else(too_late, |held| held.map_err(|error| refused(&progress, &error)))
     }
 }
 

@@ -110,7 +110,8 @@ impl Stillness {
     }
 
     fn look(&mut self) -> Verdict {
-        // Bytes tell nothing: whoever pings moves as many as it likes.
+        // Bytes tell nothing: whoever pings moves as many as it likes. What is handed to the library of
+        // an answer counts, in pieces of at most `HTTP2_SEND_BUFFER`.
         let now = self.steps.load(Ordering::Relaxed);
         if now != self.seen {
             self.seen = now;

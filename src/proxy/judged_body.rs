@@ -50,7 +50,7 @@ impl Proxy {
             return Err(too_large());
         }
         let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
-        let held = self.hold(incoming, limits::JUDGED_BODY_BYTES, journey).await;
+        let held = self.hold(incoming, (limits::JUDGED_BODY_BYTES, None), journey).await;
         held.map_err(|refusal| {
             if refusal.code == Code::BodyTooLarge { too_large().closing() } else { refusal }
         })

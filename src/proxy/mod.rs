@@ -56,7 +56,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use http::request::Parts;
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response, header};
 use hyper::body::Incoming;
 
 pub use listener::Listener;
@@ -74,6 +74,7 @@ use crate::octopus::{RateBudgets, Upstream, UpstreamPool};
 use crate::telemetry::{AuditLog, Code, Metrics};
 use answer_body::AnswerBody;
 use forward::{Answer, Outgoing};
+use headers::AskedAs;
 use intake::Presented;
 use journey::Journey;
 use peers::{Peer, Peers};
@@ -138,14 +139,13 @@ impl Origin {
         if self.is_tls { "https" } else { "http" }
     }
 
-    /// The scheme and the authority under which the caller knows us.
-    fn asked_as(&self, head: &Parts) -> Option<(&str, HeaderValue)> {
-        let Some(url) = &self.public_url else {
-            return host::asked_host(head).map(|host| (self.scheme(), host));
-        };
-        let (scheme, rest) = url.split_once("://")?;
-        let authority = rest.split_once('/').map_or(rest, |(authority, _)| authority);
-        Some((scheme, HeaderValue::from_str(authority).ok()?))
+    /// The URL that stands for Octopus's where the caller asks: its own, or the scheme and the host
+    /// under which it asks, which have Octopus's path.
+    fn asked_as(&self, head: &Parts) -> Option<AskedAs<'_>> {
+        match &self.public_url {
+            Some(url) => Some(AskedAs::Public(url.trim_end_matches('/'))),
+            None => host::asked_host(head).map(|host| AskedAs::Host(self.scheme(), host)),
+        }
     }
 }
 

@@ -131,10 +131,7 @@ impl Proxy {
         if credentials::find(&head.headers, target.keys())? != Found::Nothing {
             return Err(Refusal::new(Code::AmbiguousCredentials));
         }
-        let held = match body.take() {
-            Some(incoming) => self.hold_of_stranger(incoming, origin, journey).await?,
-            None => Bytes::new(),
-        };
+        let held = self.hold_of_stranger(body, origin, journey).await?;
         let fields = Fields::read(&head.headers, &held)?;
         let admission = self.admit_at_door(&fields, origin, journey).await?;
         journey.admitted(&admission);
@@ -144,8 +141,11 @@ impl Proxy {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
         self.check_unused(&admission)?;
-        self.broker.prepare_login(&admission).await;
+        let begun = self.clock.elapsed();
+        let prepared = self.broker.prepare_login(&admission).await;
+        let waited = self.clock.elapsed().saturating_sub(begun);
         let credential = self.first_credential(&admission, self.patience(), journey).await?;
+        journey.prepared(prepared, waited);
         let remaining = match &credential {
             Credential::AccessToken(obtained) => {
                 obtained.token().usable_for_at(self.clock.reading())
@@ -203,35 +203,37 @@ impl Proxy {
         };
         let mut admitted = self.broker.admit(token, Some(first)).await;
         for other in others {
-            if !matches!(admitted, Err(AdmissionError::NoRule { .. })) {
+            // Of the accounts for which no rule is there at all, none is the one that was meant.
+            let is_meant = !matches!(&admitted, Err(AdmissionError::NoRule { missed, .. }) if missed.is_empty());
+            if is_meant {
                 break;
             }
             // It has been verified, and is known.
-            if let Ok(admission) = self.broker.admit(recognized()?, Some(other)).await {
-                admitted = Ok(admission);
-            }
+            admitted = self.broker.admit(recognized()?, Some(other)).await;
         }
-        admitted.map_err(|error| refused(error, Some(first), journey))
+        admitted.map_err(|error| refused(error, Some(&fields.audience), journey))
     }
 
     /// Holds the body of an exchange. Nobody knows yet who sends it: it has the time of a head in all,
     /// and an address may have a share of them, so that strangers can't keep the places of everybody.
     async fn hold_of_stranger(
         &self,
-        incoming: Incoming,
+        body: &mut Option<Incoming>,
         origin: &Origin,
         journey: &mut Journey,
     ) -> Result<Bytes, Refusal> {
         let limited = || {
             let refusal = Refusal::new(Code::RateLimited).closing();
-            let detail = "too many requests of this address keep the broker waiting";
-            refusal.retrying_after(self.limits.head_timeout).with_detail(detail)
+            refusal.retrying_after(self.limits.head_timeout).saying(
+                "Too many logins from this address have begun whose bodies are still to come.",
+            )
         };
+        // A body that is not begun stays with the caller, who then reads why.
         let place = origin.peer.map(|peer| self.peers.wait_for(peer).ok_or_else(limited));
         let _place = place.transpose()?;
-        let held = self.hold(incoming, limits::EXCHANGE_REQUEST_BYTES, journey);
-        let held = tokio::time::timeout(self.limits.head_timeout, held).await;
-        held.unwrap_or_else(|_| Err(Refusal::new(Code::RequestTimeout).closing()))
+        let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
+        let within = Some(self.limits.head_timeout);
+        self.hold(incoming, (limits::EXCHANGE_REQUEST_BYTES, within), journey).await
     }
 }
 

@@ -13,6 +13,9 @@ const PIECE: usize = 6;
 /// or encoded: a part of a token, or a key. GUIDs and digests are of one case.
 const RANDOM: usize = 32;
 
+/// So much behind `API-` is a key, or most of one; they have some thirty.
+const API_KEY_PIECE: usize = 12;
+
 /// `text` in one line, without the words that hold a piece of the token `known`, or what looks like
 /// a part of any token.
 ///
@@ -59,10 +62,17 @@ fn letters(text: &str) -> impl Iterator<Item = u8> {
     text.bytes().filter(u8::is_ascii_alphanumeric)
 }
 
-/// JSON objects in base64 begin with `eyJ`; signatures and keys are long and of all kinds.
+/// JSON objects in base64 begin with `eyJ`; signatures and keys are long and of all kinds, but for the
+/// keys of Octopus, which have a beginning.
 fn looks_like_a_part(word: &str) -> bool {
     let is_between = |c: char| !c.is_ascii_alphanumeric() && !"-_+".contains(c);
-    word.contains("eyJ") || word.split(is_between).any(is_random)
+    word.contains("eyJ") || holds_api_key(word) || word.split(is_between).any(is_random)
+}
+
+/// `API-` in any case and enough of a key behind it.
+fn holds_api_key(word: &str) -> bool {
+    let folded = word.to_ascii_uppercase();
+    folded.split("API-").skip(1).any(|rest| letters(rest).count() >= API_KEY_PIECE)
 }
 
 fn is_random(run: &str) -> bool {
@@ -114,6 +124,9 @@ mod tests {
             ("+ curl -d jwt=eyJhbGciOi.CANARY\n done", "+ curl -d [token] done"),
             ("key Qk3xYz0aB1cD2eF3gH4iJ5kL6mN7oP8q!", "key [token]"),
             ("\u{fffd} no such role", "\u{fffd} no such role"),
+            ("named API-O7W3TBGTQZ2LXK5RM4VNYC6HDAPSUEJF", "named [token]"),
+            ("named 'x=api-o7w3tbgtqz2l'", "named [token]"),
+            ("the API-GUEST of API-first", "the API-GUEST of API-first"),
         ];
         for (text, expected) in rows {
             assert_eq!(without_tokens(text, ""), expected, "{text}");

@@ -62,6 +62,14 @@ async fn of_accounts_with_one_id_the_one_is_meant_whose_audience_the_token_has()
         let rules: Vec<_> = world.audited_lines(2).await;
         let rules: Vec<_> = rules.iter().map(|line| line["rule"].clone()).collect();
         assert_eq!(rules, ["web", "of-twin"]);
+
+        // What misses is told of the account that was meant.
+        claims["sub"] = json!("somebody");
+        let fields = world.login_fields(&world.mint(&claims));
+        let refused = world.call("POST", "/token/v1").json(&fields).send().await;
+        assert_eq!(refused.header("octobroker-error"), Some("no_rule_matched"));
+        let line = world.audited(3).await;
+        assert_eq!(line["missed"][0]["rule"], "of-twin", "{line}");
         world.close().await;
     }
 }
@@ -126,6 +134,9 @@ async fn whoever_logs_in_gets_no_rest_of_an_older_token() {
     // More than a quarter of it is gone.
     world.advance_seconds(1);
     assert_eq!((life().await, world.octopus.exchanges()), (whole, 2));
+    let caches: Vec<_> =
+        world.audited_lines(3).await.iter().map(|it| it["cache"].clone()).collect();
+    assert_eq!(caches, ["miss", "hit", "miss"]);
 
     // While Octopus gives none, the one that is there serves.
     world.advance_seconds(1_000);

@@ -236,7 +236,7 @@ async fn a_caller_that_opens_no_window_is_cut_and_frees_its_places() {
 #[tokio::test]
 async fn pings_keep_no_place() {
     let quick = |settings: &mut Settings| {
-        settings.octopus.push_str("\nidle_timeout: 500ms");
+        settings.octopus.push_str("\nidle_timeout: 2s");
     };
     let encrypted = Encrypted::start_with(|_| String::new(), quick).await;
     let connection = Mutex::new(encrypted.raw_http2(&[(4, 0)]).await);

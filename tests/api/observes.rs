@@ -123,14 +123,17 @@ async fn the_line_of_a_refusal_tells_which_account_no_rule_is_for() {
     let world = World::start().await;
     let job = world.job();
     let token = format!("{job}-").repeat(2);
+    let key = world.stand_in().await;
     let long = "n".repeat(1_000);
     let rows = [
         ("nobody", "the service account \"nobody\", which the caller names"),
         ("a\"b\u{9}", r#"the service account "a\"b", which"#),
         (&*token, "the service account \"[token]\", which"),
+        (&*key, "the service account \"[token]\", which"),
         (&*long, "the service account \"nnnnnnnn"),
     ];
-    for ((named, expected), number) in rows.into_iter().zip(1..) {
+    // The first line is that of the login.
+    for ((named, expected), number) in rows.into_iter().zip(2..) {
         let request = world.get("/api/users/me").bearer(&job);
         let reply = request.header("octobroker-service-account", named);
         let reply = reply.refused(403, "no_rule_matched").await;

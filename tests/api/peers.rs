@@ -160,6 +160,7 @@ async fn logins_that_never_come_keep_no_places_of_others() {
 
     assert_eq!((reply.status, reply.header("octobroker-error")), (429, Some("rate_limited")));
     assert!(reply.header("retry-after").is_some());
+    assert!(reply.text().contains("Too many logins from this address have begun"));
     let mut other = world.wire_from("127.0.0.2").await;
     other.write(begin.to_owned() + "not json!").await;
     assert_eq!(other.answer().await.header("octobroker-error"), Some("bad_request"));

@@ -126,7 +126,7 @@ fn the_schema_and_completions_are_results() {
 fn a_health_check_of_nothing_ends_with_7() {
     let folder = Folder::new("health");
 
-    for url in ["foo:1:2", "mailto://x", "ftp://x", ""] {
+    for url in ["foo:1:2", "unix:/run/x", "mailto://x", "ftp://x", ""] {
         let ended = run(&["healthcheck", "--url", url], &[], folder.path());
         assert_eq!(ended.code, Some(2), "{ended:?}");
         assert!(ended.stderr.contains("write an address such as 127.0.0.1:9484"), "{ended:?}");

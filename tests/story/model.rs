@@ -33,6 +33,7 @@ struct Job {
 struct Login {
     stand_in: Secret,
     key: Key,
+    token: String,
     expires: u64,
     issued: u64,
 }
@@ -43,6 +44,8 @@ struct Known {
     good: Option<Good>,
     /// No exchange before.
     quiet_until: u64,
+    /// But with other tokens than this: one that is refused at its end says nothing of the next.
+    quiet_for: Option<String>,
     failures: u32,
 }
 
@@ -117,7 +120,12 @@ impl Model {
     }
 
     /// A job's request; gives its admission if it may use an access token.
-    async fn ask(&mut self, job: usize, account: u8, callers: usize) -> Option<(Admission, u64)> {
+    async fn ask(
+        &mut self,
+        job: usize,
+        account: u8,
+        callers: usize,
+    ) -> Option<(Admission, (String, u64))> {
         let job = &self.jobs[self.jobs.len() - 1 - job % self.jobs.len()];
         let (token, expires) = (job.token.clone(), job.expires);
         let account = if account == 0 { "one" } else { "two" };
@@ -136,14 +144,15 @@ impl Model {
         assert!(is_live, "a token is admitted {} s after its end", self.world.now() - expires);
         let key = (account.to_owned(), subject_of(&token));
         let can_renew = self.world.now() < expires;
-        let is_given = self.obtain(&key, &admission, callers, (true, can_renew)).await;
-        is_given.then_some((admission, expires))
+        let whose = (&key, &*token);
+        let is_given = self.obtain(whose, &admission, callers, (true, can_renew)).await;
+        is_given.then_some((admission, (token, expires)))
     }
 
     /// Asks for the access token of an admission, so many at once, and judges what comes of it.
     async fn obtain(
         &mut self,
-        key: &Key,
+        (key, token): (&Key, &str),
         admission: &Admission,
         callers: usize,
         (may_exchange, can_renew): (bool, bool),
@@ -156,7 +165,8 @@ impl Model {
         assert!(exchanged.len() <= 1, "{} exchanges for one", exchanged.len());
         assert!(exchanged.iter().all(|other| other == key), "{exchanged:?} for {key:?}");
         let known = self.known.entry(key.clone()).or_default();
-        let is_quiet = now < known.quiet_until;
+        let is_meant = known.quiet_for.as_ref().is_none_or(|other| other == token);
+        let is_quiet = now < known.quiet_until && is_meant;
         let usable = known.good.clone().filter(|good| good.is_usable(now));
         let mood = *self.world.octopus.mood.lock().expect("no panic");
         let is_needed = usable.is_none() && !is_quiet && may_exchange;
@@ -178,22 +188,21 @@ impl Model {
             assert_eq!(text, &good.text, "the one at hand serves");
         }
         if !exchanged.is_empty() {
-            // That a token at its end is refused says nothing of the next one.
-            if can_renew || !matches!(mood, Mood::Refuses) {
-                known.learn(mood, now, format!("{given}{before}"));
-            }
+            known.learn(mood, now, format!("{given}{before}"));
+            let is_for_one = !can_renew && matches!(mood, Mood::Refuses);
+            known.quiet_for = is_for_one.then(|| token.to_owned());
         }
         self.last = is_had.then(|| (key.clone(), admission.clone()));
         is_had
     }
 
     async fn log_in(&mut self, job: usize, account: u8) {
-        let Some((admission, expires)) = self.ask(job, account, 1).await else { return };
+        let Some((admission, (token, expires))) = self.ask(job, account, 1).await else { return };
         let key =
             (admission.service_account().name.clone(), admission.identity().subject.to_owned());
         let issued = self.world.now();
         if let Ok(stand_in) = self.world.broker.issue_stand_in(admission) {
-            self.logins.push(Login { stand_in, key, expires, issued });
+            self.logins.push(Login { stand_in, key, token, expires, issued });
         }
     }
 
@@ -202,7 +211,7 @@ impl Model {
             return;
         }
         let login = &self.logins[self.logins.len() - 1 - login % self.logins.len()];
-        let (key, now) = (login.key.clone(), self.world.now());
+        let (key, token, now) = (login.key.clone(), login.token.clone(), self.world.now());
         let is_alive = now < login.issued + STAND_IN_LIFE;
         let can_exchange = now < login.expires;
         let good = self.known.get(&key).and_then(|known| known.good.clone());
@@ -215,7 +224,7 @@ impl Model {
         assert!(is_alive && (can_exchange || is_covered), "a stand-in outlives its time");
         assert_eq!(admission.service_account().name, key.0);
         assert_eq!(admission.identity().subject, key.1);
-        self.obtain(&key, &admission, 1, (can_exchange, can_exchange)).await;
+        self.obtain((&key, &token), &admission, 1, (can_exchange, can_exchange)).await;
     }
 
     async fn revoke(&mut self) {

@@ -2,7 +2,7 @@
 
 use super::scene::{BuiltRule, Found, Scene};
 use super::table::{CLM1, Lint, PAT1, PTR1, PTR2};
-use crate::config::nearest::nearest;
+use crate::config::nearest::is_slip;
 use crate::identity::ClaimAddress;
 use crate::trust::presets::{ALL, Preset};
 use crate::trust::{Condition, Glob, Test};
@@ -69,17 +69,17 @@ fn has_braces(text: &str) -> bool {
 /// A claim that is almost one of the platform's.
 fn slip(preset: &Preset, condition: &Condition) -> Option<(&'static Lint, String)> {
     let ClaimAddress::Name(name) = &condition.claim else { return None };
-    let known = || preset.claims.iter().map(|claim| claim.name).chain(REGISTERED);
-    if known().any(|known| known == name) {
+    let known = || preset.claims.iter().map(|claim| claim.name);
+    // Short names are near to many.
+    if name.len() < SLIP || known().any(|known| known == name) {
         return None;
     }
-    let near = nearest(name, known())?;
+    let near = known().find(|known| is_slip(name, known))?;
     let title = preset.title;
     Some((&CLM1, format!("no token of {title} is known to have it; did you mean `{near}`?")))
 }
 
-/// Claims that any token may have (RFC 7519 4.1).
-const REGISTERED: [&str; 7] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti"];
+const SLIP: usize = 6;
 
 /// A path with dots, where a JSON Pointer is meant.
 fn path(condition: &Condition) -> Option<(&'static Lint, String)> {

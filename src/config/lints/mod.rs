@@ -26,7 +26,7 @@ pub use table::{LINTS, Lint};
 
 pub(super) use scene::Scene;
 pub(super) use secrets::{take_out_secrets, warn_of_unknown_readers, warn_of_writers};
-pub(super) use table::{AUD1, ISS1, ISS3, ISS4, ISS6, NEG1, PIN1, SEC1, SUB2};
+pub(super) use table::{AUD1, ISS1, ISS3, ISS4, ISS6, NEG1, PIN1, SEC1, SUB2, URL1};
 
 use super::problem::Problems;
 use scene::Found;

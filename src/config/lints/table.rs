@@ -50,6 +50,7 @@ lints! {
     PTR1 Warning "a path with dots stands for a claim inside a claim"
     PTR2 Info "the name of a claim has dots, and may be meant as a path"
     CLM1 Warning "a claim is named that no token of the platform is known to have, but for a slip"
+    URL1 Warning "the URL of the server ends like a page of it"
     VAR1 Warning "a variable stands in quotes, and so for itself"
     GH1 Warning "events are accepted that run what people without write access wrote"
     GH2 Warning "a reusable workflow is trusted whoever calls it, or at a branch"

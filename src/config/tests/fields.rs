@@ -294,7 +294,7 @@ fn a_field_takes_what_makes_sense_for_it() {
         ("gh", "branch: 'main, develop'", "holds a space; write several as `one_of: [a, b]`"),
         ("gh", "repository: acme/web.git", "is no repository; write OWNER/REPO"),
         ("gh", "job_workflow_ref: deploy.yml", "is no job workflow ref; write OWNER/REPO/PATH@REF"),
-        ("gh", "job_workflow_ref: a/b/c.yml@main", "with the whole ref, such as"),
+        ("gh", "job_workflow_ref: {one_of: [a/b/c.yml@main]}", "with the whole ref, such as"),
         ("gh", "branch: ''", "is empty; write the branch's name"),
         ("gh", "tag: {absent: true}", "takes a value, `one_of`, `not_one_of` or `glob`"),
         ("gh", "events: {glob: push*}", "is a list of accepted values, such as `events: [push]`"),

@@ -132,6 +132,16 @@ fn what_could_not_be_read_is_not_missed() {
 }
 
 #[test]
+fn a_server_s_url_is_no_page_of_it() {
+    let octopus = |url: &str| format!("octopus: {{url: 'https://a.example{url}'}}");
+    each_finds(&[
+        (&octopus("/app"), &["URL1 1:16 octopus.url"]),
+        (&octopus("/octopus/API/"), &["URL1 1:16 octopus.url"]),
+        (&octopus("/octopus"), &[]),
+    ]);
+}
+
+#[test]
 fn a_rule_behind_a_broader_one_never_matches() {
     let accounts = "service_accounts:
   bot: {id: 5f2c8c0e-1c1e-4a7b-9a54-0d8e6f1b2a33, audience: octobroker}

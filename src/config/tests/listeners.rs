@@ -81,6 +81,7 @@ fn two_listeners_never_share_an_address() {
         ("admin: {bind: 127.0.0.1:8484}", "1:15: admin.bind", "another listener"),
         ("listeners: [{bind: 127.0.0.1:9484}]", "1:20: listeners[0].bind", "another listener"),
         ("admin: {}\nlisteners: [{bind: 127.0.0.1:9484}]", "2:20: listeners[0].bind", "another"),
+        ("listeners: [{bind: '[::]:9484', plaintext: true}]", "1:20: listeners[0].bind", "another"),
         (
             "listeners:\n- {bind: 0.0.0.0:1, plaintext: true}\n- bind: 127.0.0.1:1",
             "3:9: listeners[1].bind",

@@ -68,12 +68,10 @@ pub(super) fn is_workflow(value: &str) -> bool {
 /// A file of a repository, and a whole ref or the id of a commit.
 fn is_file_at_ref(value: &str) -> bool {
     let is_commit = |at: &str| at.len() >= 40 && at.bytes().all(|byte| byte.is_ascii_hexdigit());
-    // A pattern may leave the ref to a star.
-    let is_ref = |at: &str| at.starts_with("refs/") || at.contains('*') || is_commit(at);
-    match value.rsplit_once('@') {
-        Some((file, at)) => file.contains('/') && is_ref(at),
-        None => value.ends_with('*'),
-    }
+    // A ref may have an @ in it as well.
+    let (file, at) =
+        value.split_once("@refs/").or_else(|| value.rsplit_once('@')).unwrap_or_default();
+    file.contains('/') && (value.contains("@refs/") || is_commit(at))
 }
 
 /// The events of people who may push.
