@@ -13,6 +13,7 @@ use super::exchanges::{Cached, Failure, Rejection, Remembered, kept, none};
 use crate::bounded_map::Entry;
 use crate::clock::{Clock, Reading};
 use crate::identity::IdToken;
+use crate::limits;
 use crate::octopus::{AccessToken, ExchangeError, ServiceAccount, TokenExchange};
 use crate::single_flight::{Seat, SingleFlight};
 use crate::telemetry::{AccessTokenResult, Code, Metrics, error_chain};
@@ -187,7 +188,12 @@ impl AccessTokens {
             let ended = Failure::of(ExchangeError::StandInEnded, self.core.clock.elapsed());
             return Err(self.core.told(ended, false));
         }
-        let fetched = self.flights.join(key, || self.core.clone().fetch(admission, is_fresh)).await;
+        let fetch = || self.core.clone().fetch(admission, is_fresh);
+        let mut fetched = self.flights.join(key, fetch).await;
+        // What was said to another token that is at its end is not said to this one.
+        if matches!(&fetched.0, Some(Err(failure)) if !failure.is_of(admission)) {
+            fetched = self.flights.join(key, fetch).await;
+        }
         let result = result_of(fetched.1);
         let crashed = || Err(Failure::of(ExchangeError::Crashed, self.core.clock.elapsed()));
         match fetched.0.unwrap_or_else(crashed) {
@@ -286,9 +292,7 @@ impl Core {
 
     fn remembered_failure(&self, admission: &Admission) -> Option<Failure> {
         let failure = self.failures.get(admission.key())?;
-        let token = || admission.id_token().map(IdToken::fingerprint);
-        let is_meant = failure.only_of.is_none() || failure.only_of == token();
-        (is_meant && self.clock.elapsed() < failure.until).then_some(failure)
+        (failure.is_of(admission) && self.clock.elapsed() < failure.until).then_some(failure)
     }
 
     fn told(&self, failure: Failure, is_remembered: bool) -> ExchangeFailure {
@@ -306,7 +310,9 @@ impl Core {
         let key = Arc::clone(admission.key());
         let account = Arc::clone(admission.service_account());
         let id_token = admission.id_token().cloned();
-        let is_live = admission.is_exchangeable(&*self.clock);
+        // Octopus's clock may be ahead, and the exchange take a while.
+        let later = self.clock.unix_seconds() + limits::CLOCK_LEEWAY.as_secs_f64();
+        let is_live = admission.is_exchangeable_at(later);
         let failure = self.remembered_failure(admission);
         async move {
             // A flight may have landed between the caller's look and this one.

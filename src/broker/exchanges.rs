@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Admission;
 use super::admission::AccessKey;
 use crate::bounded_map::{BoundedMap, Entry};
 use crate::clock::{Clock, Reading};
-use crate::identity::Fingerprint;
+use crate::identity::{Fingerprint, IdToken};
 use crate::limits;
 use crate::octopus::{AccessToken, ExchangeError};
 
@@ -77,6 +78,12 @@ impl Rejection {
 }
 
 impl Failure {
+    /// Whether it tells anything to whoever comes with this admission.
+    pub(super) fn is_of(&self, admission: &Admission) -> bool {
+        let token = || admission.id_token().map(IdToken::fingerprint);
+        self.only_of.is_none() || self.only_of == token()
+    }
+
     pub(super) fn of(error: ExchangeError, now: Duration) -> Self {
         Self { error: Arc::new(error), until: now, streak: 1, only_of: None }
     }

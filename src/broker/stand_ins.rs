@@ -122,7 +122,9 @@ impl StandIns {
         if live.len() >= self.most {
             live.retain(|_, stand_in| self.is_live(stand_in, access_tokens));
         }
-        if live.len() >= self.most && !makes_room(&mut live, admission.key(), self.most) {
+        // Beyond a bound that a reload has lowered nobody makes room for another.
+        let may_make_room = live.len() == self.most;
+        if live.len() >= self.most && !(may_make_room && makes_room(&mut live, admission.key())) {
             return Err(StandInError::Full);
         }
         let admission = admission.of_stand_in();
@@ -241,12 +243,13 @@ impl StandIns {
 
 /// Ends the oldest stand-in of another identity that has more than half of all places: one job that
 /// logs in without end must not lock out all others. False if there is none.
-fn makes_room(live: &mut HashMap<Hash, StandIn>, newcomer: &Arc<AccessKey>, most: usize) -> bool {
+fn makes_room(live: &mut HashMap<Hash, StandIn>, newcomer: &Arc<AccessKey>) -> bool {
+    let half = live.len() / 2;
     let mut counts = HashMap::<&Arc<AccessKey>, usize>::new();
     for stand_in in live.values() {
         *counts.entry(stand_in.admission.key()).or_default() += 1;
     }
-    let crowd = counts.into_iter().find(|(key, count)| *count > most / 2 && *key != newcomer);
+    let crowd = counts.into_iter().find(|(key, count)| *count > half && *key != newcomer);
     let Some(crowd) = crowd.map(|(key, _)| Arc::clone(key)) else { return false };
     let of_crowd = live.iter().filter(|(_, stand_in)| *stand_in.admission.key() == crowd);
     let oldest = of_crowd.min_by_key(|(_, stand_in)| stand_in.issued).map(|(hash, _)| *hash);

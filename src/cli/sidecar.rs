@@ -73,7 +73,9 @@ impl SidecarFlags {
             role,
         });
         let config = config::parse(&text, Path::new("flags"), environment);
-        config.map_err(|error| error.by_flags(&FLAGS))
+        let mut config = config.map_err(|error| error.by_flags(&FLAGS))?;
+        config.findings.iter_mut().for_each(|finding| finding.name_flag(&FLAGS));
+        Ok(config)
     }
 
     /// What stands in the file must not seem to be said by a flag: the job would go to another

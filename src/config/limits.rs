@@ -54,8 +54,13 @@ pub(super) const FORM: Form = Form::of(&[
     Key::new("verified_tokens", whole(&COUNT), "Most verified ID tokens remembered.")
         .default("100000"),
     Key::new("access_tokens", whole(&COUNT), "Most access tokens remembered.").default("10000"),
-    Key::new("stand_ins", whole(&COUNT), "Most stand-ins that are live; one more login gets 503.")
-        .default("10000"),
+    Key::new(
+        "stand_ins",
+        whole(&COUNT),
+        "Most stand-ins that are live; one more login gets 503, unless another identity has more than \
+         half of them, whose oldest then makes room.",
+    )
+    .default("10000"),
     Key::new(
         "used_tokens",
         whole(&COUNT),

@@ -45,7 +45,7 @@ pub(super) const FORM: Form = Form::of(&[
         Key::new(
             "public_url",
             Shape::Url,
-            "How callers know it, if not by their Host.",
+            "How callers know it, if not by their Host; Octopus's virtual directory included.",
         ),
         Key::new(
             "plaintext",

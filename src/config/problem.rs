@@ -71,12 +71,7 @@ impl ConfigError {
     /// flag that gives it.
     #[must_use]
     pub fn by_flags(mut self, flags: &[(&str, &str)]) -> Self {
-        for problem in &mut self.problems {
-            (problem.file, problem.line, problem.column) = (PathBuf::new(), 0, 0);
-            if let Some((_, flag)) = flags.iter().find(|(key, _)| *key == problem.path) {
-                problem.path = (*flag).to_owned();
-            }
-        }
+        self.problems.iter_mut().for_each(|problem| problem.name_flag(flags));
         self
     }
 
@@ -121,6 +116,14 @@ impl fmt::Display for ConfigError {
 }
 
 impl Finding {
+    /// Names the flag that gives the key, of these, and no place in a file.
+    pub fn name_flag(&mut self, flags: &[(&str, &str)]) {
+        (self.file, self.line, self.column) = (PathBuf::new(), 0, 0);
+        if let Some((_, flag)) = flags.iter().find(|(key, _)| *key == self.path) {
+            self.path = (*flag).to_owned();
+        }
+    }
+
     /// `file:line:column`, as far as they are known; fit for a terminal.
     pub fn place(&self) -> String {
         let file = printable(&self.file.to_string_lossy());

@@ -17,7 +17,7 @@ use tracing::debug;
 
 use super::phase::Phase;
 use super::{Origin, Proxy, Serving};
-use crate::limits;
+use crate::limits::{self, Limits};
 use crate::shutdown::Watcher;
 
 /// Serves one connection to its end.
@@ -99,13 +99,15 @@ enum Verdict {
 
 impl Stillness {
     fn new(proxy: &Proxy, phase: Arc<Phase>) -> Self {
+        let idle_timeout = proxy.upstream.idle_timeout;
+        let Limits { exchange_timeout, rate_limit_wait, .. } = proxy.limits;
         Self {
             steps: phase.steps(),
             phase,
             seen: 0,
             still: Duration::ZERO,
             idle_bounds: (proxy.limits.head_timeout, proxy.limits.keep_alive_timeout),
-            stuck_bound: proxy.upstream.idle_timeout * 2,
+            stuck_bound: idle_timeout + idle_timeout.max(exchange_timeout + rate_limit_wait),
         }
     }
 

@@ -26,8 +26,6 @@ pub(super) struct Peers {
     awaited: Arc<Counts>,
     failures: BoundedMap<Peer, Arc<Mutex<Patience>>>,
     connections: usize,
-    /// Of the requests that all may have under way at once.
-    share: usize,
     /// Failures that are forgiven: so many a second, and so many at once.
     per_second: f64,
     burst: f64,
@@ -78,7 +76,6 @@ impl Peers {
             awaited: Arc::default(),
             failures: BoundedMap::new(limits::FAILING_PEERS, Arc::clone(&clock)),
             connections: limits.peer_connections,
-            share: limits.concurrent_requests.div_ceil(limits::STRANGERS_SHARE),
             per_second: f64::from(limits.failed_authentications),
             burst: f64::from(limits.failed_authentications_burst),
             clock,
@@ -90,9 +87,10 @@ impl Peers {
         PeerPlace::take(&self.open, peer, self.connections)
     }
 
-    /// Takes a place for a request whose credential is still to come, if the peer has one left.
-    pub(super) fn wait_for(&self, peer: Peer) -> Option<PeerPlace> {
-        PeerPlace::take(&self.awaited, peer, self.share)
+    /// Takes a place for a request whose credential is still to come, if the peer has one left of its
+    /// share of `all` places: these may be another number after a reload.
+    pub(super) fn wait_for(&self, peer: Peer, all: usize) -> Option<PeerPlace> {
+        PeerPlace::take(&self.awaited, peer, all.div_ceil(limits::STRANGERS_SHARE))
     }
 
     /// How long a peer has to wait before a credential of it is looked at; nothing if none of its
@@ -199,11 +197,13 @@ mod tests {
     #[test]
     fn a_peer_has_a_share_of_the_requests_that_are_waited_for() {
         let (peers, _) = peers();
-        let taken: Vec<_> = std::iter::from_fn(|| peers.wait_for(peer("192.0.2.1"))).collect();
+        let (one, other) = (peer("192.0.2.1"), peer("192.0.2.2"));
+        let taken: Vec<_> = std::iter::from_fn(|| peers.wait_for(one, 40)).collect();
 
-        let all = Limits::default().concurrent_requests;
-        assert_eq!(taken.len(), all / limits::STRANGERS_SHARE);
-        assert!(peers.wait_for(peer("192.0.2.2")).is_some());
+        assert_eq!(taken.len(), 40 / limits::STRANGERS_SHARE);
+        assert!(peers.wait_for(other, 40).is_some());
+        assert!(peers.wait_for(one, 80).is_some(), "there are more places now");
+        assert!(peers.wait_for(peer("192.0.2.3"), 1).is_some(), "one is a share of any");
         assert!(peers.connect(peer("192.0.2.1")).is_some(), "connections are counted apart");
     }
 

@@ -53,6 +53,10 @@ impl Socket {
                 sockets::take_over(&socket)?;
                 // Its connections inherit it.
                 socket.set_tcp_nodelay(true)?;
+                if address.is_ipv6() && address.ip().is_unspecified() {
+                    // For IPv4 as well, whatever the system's default is.
+                    socket.set_only_v6(false)?;
+                }
                 socket.bind(&SockAddr::from(*address))?;
                 socket.listen(BACKLOG)?;
                 socket.set_nonblocking(true)?;

@@ -144,8 +144,9 @@ impl Proxy {
         let begun = self.clock.elapsed();
         let prepared = self.broker.prepare_login(&admission).await;
         let waited = self.clock.elapsed().saturating_sub(begun);
-        let credential = self.first_credential(&admission, self.patience(), journey).await?;
+        let credential = self.first_credential(&admission, self.patience(), journey).await;
         journey.prepared(prepared, waited);
+        let credential = credential?;
         let remaining = match &credential {
             Credential::AccessToken(obtained) => {
                 obtained.token().usable_for_at(self.clock.reading())
@@ -228,8 +229,9 @@ impl Proxy {
                 "Too many logins from this address have begun whose bodies are still to come.",
             )
         };
+        let all = self.limits.concurrent_requests;
         // A body that is not begun stays with the caller, who then reads why.
-        let place = origin.peer.map(|peer| self.peers.wait_for(peer).ok_or_else(limited));
+        let place = origin.peer.map(|peer| self.peers.wait_for(peer, all).ok_or_else(limited));
         let _place = place.transpose()?;
         let Some(incoming) = body.take() else { return Ok(Bytes::new()) };
         let within = Some(self.limits.head_timeout);

@@ -14,7 +14,7 @@ impl World {
     }
 
     /// A request in a task of its own: it goes on while the test looks on.
-    fn asking(&self, crowd: &mut JoinSet<u16>, job: &str, target: &str) {
+    pub(crate) fn asking(&self, crowd: &mut JoinSet<u16>, job: &str, target: &str) {
         let (address, bearer) = (self.address(), format!("Bearer {job}"));
         let request = http::Request::get(target).header("host", "localhost");
         let request = request.header("authorization", bearer).body(<_>::default()).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use emulator::{ErrorStyle, ExpiresIn, Fault, RawAnswer, TokenEndpoint};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::world::{Act, NOW, Puppet, Reply, World};
 
@@ -102,6 +103,31 @@ async fn what_a_token_at_its_end_is_answered_is_not_held_against_the_next() {
     assert_eq!(world.octopus.exchanges(), 1);
 
     world.works().await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_is_said_to_a_token_at_its_end_is_not_said_to_one_that_waits_for_it() {
+    let world = World::start().await;
+    let gate = world.octopus.hold_exchanges();
+    let mut claims = world.claims();
+    (claims["iat"], claims["exp"]) = (json!(NOW - 200), json!(NOW - 10));
+    claims.as_object_mut().unwrap().remove("nbf");
+    let mut crowd = JoinSet::new();
+    world.asking(&mut crowd, &world.mint(&claims), "/api/users/me");
+    gate.wait_for(1).await;
+    world.asking(&mut crowd, &world.job(), "/api/users/me");
+    world
+        .until("both wait for it", async || {
+            world.metric("octobroker_requests_in_flight").await == Some(2.0)
+        })
+        .await;
+
+    gate.open();
+
+    let mut statuses = crowd.join_all().await;
+    statuses.sort_unstable();
+    assert_eq!((statuses, world.octopus.exchanges()), (vec![200, 403], 2));
     world.close().await;
 }
 

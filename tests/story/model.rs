@@ -38,6 +38,9 @@ struct Login {
     issued: u64,
 }
 
+/// Seconds after which a failure does not count in a row with the next.
+const FORGOTTEN_AFTER: u64 = 600;
+
 /// What is known of an identity as an account.
 #[derive(Default)]
 struct Known {
@@ -144,7 +147,7 @@ impl Model {
         assert!(is_live, "a token is admitted {} s after its end", self.world.now() - expires);
         let key = (account.to_owned(), subject_of(&token));
         let can_renew = self.world.now() < expires;
-        let whose = (&key, &*token);
+        let whose = (&key, &*token, expires);
         let is_given = self.obtain(whose, &admission, callers, (true, can_renew)).await;
         is_given.then_some((admission, (token, expires)))
     }
@@ -152,7 +155,7 @@ impl Model {
     /// Asks for the access token of an admission, so many at once, and judges what comes of it.
     async fn obtain(
         &mut self,
-        (key, token): (&Key, &str),
+        (key, token, expires): (&Key, &str, u64),
         admission: &Admission,
         callers: usize,
         (may_exchange, can_renew): (bool, bool),
@@ -189,7 +192,7 @@ impl Model {
         }
         if !exchanged.is_empty() {
             known.learn(mood, now, format!("{given}{before}"));
-            let is_for_one = !can_renew && matches!(mood, Mood::Refuses);
+            let is_for_one = now + LEEWAY >= expires && matches!(mood, Mood::Refuses);
             known.quiet_for = is_for_one.then(|| token.to_owned());
         }
         self.last = is_had.then(|| (key.clone(), admission.clone()));
@@ -212,6 +215,7 @@ impl Model {
         }
         let login = &self.logins[self.logins.len() - 1 - login % self.logins.len()];
         let (key, token, now) = (login.key.clone(), login.token.clone(), self.world.now());
+        let expires = login.expires;
         let is_alive = now < login.issued + STAND_IN_LIFE;
         let can_exchange = now < login.expires;
         let good = self.known.get(&key).and_then(|known| known.good.clone());
@@ -224,7 +228,7 @@ impl Model {
         assert!(is_alive && (can_exchange || is_covered), "a stand-in outlives its time");
         assert_eq!(admission.service_account().name, key.0);
         assert_eq!(admission.identity().subject, key.1);
-        self.obtain((&key, &token), &admission, 1, (can_exchange, can_exchange)).await;
+        self.obtain((&key, &token, expires), &admission, 1, (can_exchange, can_exchange)).await;
     }
 
     async fn revoke(&mut self) {
@@ -248,6 +252,10 @@ impl Model {
 impl Known {
     /// What an exchange in this mood leaves behind.
     fn learn(&mut self, mood: Mood, now: u64, text: String) {
+        // What is long past is forgotten.
+        if now >= self.quiet_until + FORGOTTEN_AFTER {
+            self.failures = 0;
+        }
         self.failures += 1;
         let backoff = (1 << (self.failures - 1).min(10)).min(30);
         self.quiet_until = now

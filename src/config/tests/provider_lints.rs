@@ -53,7 +53,10 @@ fn github_s_events_workflows_environments_and_branches_are_looked_at() {
             ("repository_id: 2, runner: hosted", &["VAL1 runner"]),
             ("repository_id: 2, claims: {enviroment: production}", &["CLM1 claims.enviroment"]),
             ("repository_id: 2, claims: {repositry_owner: acme}", &["CLM1 claims.repositry_owner"]),
-            ("repository_id: 2, claims: {made_up: x, subject_type: abc, user_identities: abc}", &[]),
+            (
+                "repository_id: 2, claims: {made_up: x, subject_type: abc, user_identities: abc}",
+                &[],
+            ),
             ("repository_id: 2, tag: {glob: '{v1,v2}'}", &["PAT1 tag.glob"]),
             ("repository_id: 2, tag: '${TAG:-v1}'", &["VAR1 tag"]),
             ("repository_id: 2, tag: '${}$TAG'", &[]),
