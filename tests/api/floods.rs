@@ -17,6 +17,9 @@ use crate::world::raw_http2::{
 /// Frames of one flood.
 const FLOOD: u32 = 10_000;
 
+/// What a request may wait for beside an answer is short.
+const NO_WAIT: &str = "exchange_timeout: 5s, rate_limit_wait: 0s";
+
 impl Encrypted {
     /// Writes a flood on a connection of its own, and asks as somebody else meanwhile and after. Gives
     /// the connection, and whether it took everything.
@@ -206,7 +209,7 @@ async fn a_small_block_that_unpacks_to_a_large_one_is_refused() {
 async fn a_caller_that_opens_no_window_is_cut_and_frees_its_places() {
     let quick = |settings: &mut Settings| {
         settings.octopus.push_str("\nidle_timeout: 2s");
-        settings.more = "limits: { keep_alive_timeout: 2s }".to_owned();
+        settings.more = format!("limits: {{ keep_alive_timeout: 2s, {NO_WAIT} }}");
     };
     let encrypted = Encrypted::start_with(|_| String::new(), quick).await;
     let world = &encrypted.world;
@@ -237,6 +240,7 @@ async fn a_caller_that_opens_no_window_is_cut_and_frees_its_places() {
 async fn pings_keep_no_place() {
     let quick = |settings: &mut Settings| {
         settings.octopus.push_str("\nidle_timeout: 2s");
+        settings.more = format!("limits: {{ {NO_WAIT} }}");
     };
     let encrypted = Encrypted::start_with(|_| String::new(), quick).await;
     let connection = Mutex::new(encrypted.raw_http2(&[(4, 0)]).await);
