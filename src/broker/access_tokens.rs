@@ -5,10 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tracing::debug;
-
 use super::Admission;
-use super::admission::AccessKey;
+use super::admission::{AccessKey, Errand};
 use super::exchanges::{Cached, Failure, Rejection, Remembered, kept, none};
 use crate::bounded_map::Entry;
 use crate::clock::{Clock, Reading};
@@ -16,7 +14,7 @@ use crate::identity::IdToken;
 use crate::limits;
 use crate::octopus::{AccessToken, ExchangeError, ServiceAccount, TokenExchange};
 use crate::single_flight::{Seat, SingleFlight};
-use crate::telemetry::{AccessTokenResult, Code, Metrics, error_chain};
+use crate::telemetry::{AccessTokenResult, Code, Metrics};
 
 /// The access tokens of all identities. Clones are the same.
 #[derive(Debug, Clone)]
@@ -152,7 +150,7 @@ impl AccessTokens {
     pub(super) fn at_hand(&self, admission: &Admission) -> Option<Obtained> {
         let now = self.core.clock.reading();
         let cached = self.core.usable(admission.key(), now)?;
-        if cached.token.wants_renewal_at(now) {
+        if !is_enough(&cached.token, admission.errand, now) {
             return None;
         }
         let result = AccessTokenResult::Hit;
@@ -166,32 +164,20 @@ impl AccessTokens {
         admission: &Admission,
     ) -> Result<Obtained, ExchangeFailure> {
         let (key, now) = (admission.key(), self.core.clock.reading());
+        let fetch = || self.core.clone().fetch(admission);
         if let Some(cached) = self.core.usable(key, now) {
-            let can_renew = || {
-                self.core.remembered_failure(admission).is_none()
-                    && admission.is_exchangeable(&*self.core.clock)
-            };
-            let result = if cached.token.wants_renewal_at(now) && can_renew() {
-                match self.flights.launch(key, || self.core.clone().fetch(admission, is_fresh)) {
-                    Seat::Pilot => AccessTokenResult::Renewed,
-                    Seat::Passenger => AccessTokenResult::Hit,
-                }
-            } else {
-                AccessTokenResult::Hit
-            };
-            return Ok(Obtained { cached, result });
+            return Ok(self.renewed(cached, admission).await);
         }
-        if let Some(failure) = self.core.remembered_failure(admission) {
+        if let Some(failure) = self.core.remembered_failure(key, admission.id_token()) {
             return Err(self.core.told(failure, true));
         }
-        if admission.is_stand_in && !admission.is_exchangeable(&*self.core.clock) {
+        if admission.errand == Errand::StandIn && !admission.is_exchangeable(&*self.core.clock) {
             let ended = Failure::of(ExchangeError::StandInEnded, self.core.clock.elapsed());
             return Err(self.core.told(ended, false));
         }
-        let fetch = || self.core.clone().fetch(admission, is_fresh);
         let mut fetched = self.flights.join(key, fetch).await;
         // What was said to another token that is at its end is not said to this one.
-        if matches!(&fetched.0, Some(Err(failure)) if !failure.is_of(admission)) {
+        if matches!(&fetched.0, Some(Err(failure)) if !failure.is_of(admission.id_token())) {
             fetched = self.flights.join(key, fetch).await;
         }
         let result = result_of(fetched.1);
@@ -202,29 +188,27 @@ impl AccessTokens {
         }
     }
 
-    /// Replaces a token of which more than a quarter is gone, if it can be: whoever logs in asks for
-    /// a token of its own, and is not to get the rest of somebody else's. If it can't be, the old one
-    /// is there still. Gives how it was come by, if it is another now.
-    pub(super) async fn renew_for_login(&self, admission: &Admission) -> Option<AccessTokenResult> {
-        let (core, key) = (&self.core, admission.key());
-        let now = core.clock.reading();
-        let is_old = core.usable(key, now).is_some_and(|cached| !cached.token.is_young_at(now));
-        let can_renew =
-            core.remembered_failure(admission).is_none() && admission.is_exchangeable(&*core.clock);
-        if !(is_old && can_renew) {
-            return None;
+    /// A usable token, or its successor if it wants one. For a request that is fetched in the background;
+    /// a login waits for it, and where it can't be had the one that is there serves.
+    async fn renewed(&self, cached: Cached, admission: &Admission) -> Obtained {
+        let (core, key, errand) = (&self.core, admission.key(), admission.errand);
+        let can_renew = || {
+            core.remembered_failure(key, admission.id_token()).is_none()
+                && admission.is_exchangeable(&*core.clock)
+        };
+        let mut obtained = Obtained { cached, result: AccessTokenResult::Hit };
+        if is_enough(obtained.token(), errand, core.clock.reading()) || !can_renew() {
+            return obtained;
         }
-        let fetch = || core.clone().fetch(admission, AccessToken::is_young_at);
-        let (outcome, seat) = self.flights.join(key, fetch).await;
-        match outcome {
-            Some(Ok(_)) => Some(result_of(seat)),
-            Some(Err(failure)) => {
-                let error = error_chain(&*failure.error);
-                debug!(error, "the access token at hand serves a login, for there is no newer one");
-                None
+        let fetch = || core.clone().fetch(admission);
+        if errand == Errand::Login {
+            if let (Some(Ok(cached)), seat) = self.flights.join(key, fetch).await {
+                obtained = Obtained { cached, result: result_of(seat) };
             }
-            None => None,
+        } else if self.flights.launch(key, fetch) == Seat::Pilot {
+            obtained.result = AccessTokenResult::Renewed;
         }
+        obtained
     }
 
     /// How long the access token for an admission lives, if one is at hand and usable.
@@ -290,9 +274,10 @@ impl Core {
         self.tokens.get(key).filter(|cached| cached.token.is_usable_at(now))
     }
 
-    fn remembered_failure(&self, admission: &Admission) -> Option<Failure> {
-        let failure = self.failures.get(admission.key())?;
-        (failure.is_of(admission) && self.clock.elapsed() < failure.until).then_some(failure)
+    fn remembered_failure(&self, key: &Arc<AccessKey>, token: Option<&IdToken>) -> Option<Failure> {
+        let counts =
+            |failure: &Failure| failure.is_of(token) && self.clock.elapsed() < failure.until;
+        self.failures.get(key).filter(counts)
     }
 
     fn told(&self, failure: Failure, is_remembered: bool) -> ExchangeFailure {
@@ -300,35 +285,32 @@ impl Core {
         ExchangeFailure { error: failure.error, is_remembered, retry_after }
     }
 
-    /// The work of one flight: everything it needs is taken along. A token that is enough is not
-    /// exchanged for again.
+    /// The work of one flight: everything it needs is taken along.
     fn fetch(
         self: Arc<Self>,
         admission: &Admission,
-        is_enough: fn(&AccessToken, Reading) -> bool,
     ) -> impl Future<Output = Result<Cached, Failure>> + Send + use<> {
         let key = Arc::clone(admission.key());
         let account = Arc::clone(admission.service_account());
-        let id_token = admission.id_token().cloned();
+        let (id_token, errand) = (admission.id_token().cloned(), admission.errand);
         // Octopus's clock may be ahead, and the exchange take a while.
         let later = self.clock.unix_seconds() + limits::CLOCK_LEEWAY.as_secs_f64();
-        let is_live = admission.is_exchangeable_at(later);
-        let failure = self.remembered_failure(admission);
+        let is_at_its_end = !admission.is_exchangeable_at(later);
         async move {
             // A flight may have landed between the caller's look and this one.
             let now = self.clock.reading();
             if let Some(cached) = self.usable(&key, now)
-                && is_enough(&cached.token, now)
+                && is_enough(&cached.token, errand, now)
             {
                 return Ok(cached);
             }
-            if let Some(failure) = failure {
+            if let Some(failure) = self.remembered_failure(&key, id_token.as_ref()) {
                 return Err(failure);
             }
             let Some(id_token) = id_token else {
                 return Err(Failure::of(ExchangeError::Crashed, self.clock.elapsed()));
             };
-            self.exchange(key, &account, (&id_token, is_live)).await
+            self.exchange(key, &account, (&id_token, is_at_its_end)).await
         }
     }
 
@@ -336,7 +318,7 @@ impl Core {
         &self,
         key: Arc<AccessKey>,
         account: &ServiceAccount,
-        (id_token, is_live): (&IdToken, bool),
+        (id_token, is_at_its_end): (&IdToken, bool),
     ) -> Result<Cached, Failure> {
         match self.exchange.exchange(account, id_token).await {
             Ok(token) => {
@@ -351,8 +333,8 @@ impl Core {
                 let last = self.failures.get(&key).filter(|failure| !failure.has_ended(now));
                 let streak = last.map_or(0, |failure| failure.streak) + 1;
                 let until = now.elapsed + error.pause(streak);
-                let is_of_all = is_live || error.code() != Code::ExchangeRefused;
-                let only_of = (!is_of_all).then(|| id_token.fingerprint());
+                let is_of_one = is_at_its_end && error.code() == Code::ExchangeRefused;
+                let only_of = is_of_one.then(|| id_token.fingerprint());
                 let failure = Failure { error, until, streak, only_of };
                 self.failures.insert(key, failure.clone());
                 Err(failure)
@@ -369,6 +351,11 @@ const fn result_of(seat: Seat) -> AccessTokenResult {
     }
 }
 
-fn is_fresh(token: &AccessToken, now: Reading) -> bool {
-    !token.wants_renewal_at(now)
+/// Whether a token needs no successor yet. Whoever logs in asks for a token of its own, and is not to
+/// get the rest of somebody else's.
+fn is_enough(token: &AccessToken, errand: Errand, now: Reading) -> bool {
+    match errand {
+        Errand::Login => token.is_young_at(now),
+        Errand::Request | Errand::StandIn => !token.wants_renewal_at(now),
+    }
 }

@@ -17,8 +17,18 @@ pub struct Admission {
     admitted: Arc<Admitted>,
     /// What a workload presented.
     presented: Option<IdToken>,
-    /// True if a stand-in was presented, which may outlive the ID token.
-    pub(super) is_stand_in: bool,
+    pub(super) errand: Errand,
+}
+
+/// For what somebody was admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// A request, with an ID token.
+    Request,
+    /// A login: the access token is to have most of its life before it.
+    Login,
+    /// A request with a stand-in, which may outlive the ID token.
+    StandIn,
 }
 
 /// What was found out once and holds for every request.
@@ -111,12 +121,18 @@ impl Admitted {
 impl Admission {
     /// The admission of a request that presented this ID token, if it presented one.
     pub(super) fn of(admitted: Arc<Admitted>, presented: Option<IdToken>) -> Self {
-        Self { admitted, presented, is_stand_in: false }
+        Self { admitted, presented, errand: Errand::Request }
     }
 
     /// The same, for whoever presents a stand-in.
     pub(super) fn of_stand_in(self) -> Self {
-        Self { is_stand_in: true, ..self }
+        Self { errand: Errand::StandIn, ..self }
+    }
+
+    /// The same, for whoever logs in.
+    #[must_use]
+    pub fn of_login(self) -> Self {
+        Self { errand: Errand::Login, ..self }
     }
 
     pub(super) fn caller(&self) -> &Caller {
@@ -143,7 +159,7 @@ impl Admission {
 
     /// Which ID token was presented, if it is one that serves once.
     pub(super) fn single_use(&self) -> Option<SingleUse<'_>> {
-        if self.is_stand_in {
+        if self.errand == Errand::StandIn {
             return None;
         }
         self.token()?.single_use()

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Admission;
 use super::admission::AccessKey;
 use crate::bounded_map::{BoundedMap, Entry};
 use crate::clock::{Clock, Reading};
@@ -78,10 +77,9 @@ impl Rejection {
 }
 
 impl Failure {
-    /// Whether it tells anything to whoever comes with this admission.
-    pub(super) fn is_of(&self, admission: &Admission) -> bool {
-        let token = || admission.id_token().map(IdToken::fingerprint);
-        self.only_of.is_none() || self.only_of == token()
+    /// Whether it tells anything to whoever comes with this ID token.
+    pub(super) fn is_of(&self, token: Option<&IdToken>) -> bool {
+        self.only_of.is_none() || self.only_of == token.map(IdToken::fingerprint)
     }
 
     pub(super) fn of(error: ExchangeError, now: Duration) -> Self {

@@ -38,7 +38,6 @@ use crate::clock::Clock;
 use crate::identity::{Claims, IdToken, IdTokenError, Rejected, Verifier};
 use crate::octopus::{API_KEY, Grant, ServiceAccount};
 use crate::secret::Secret;
-use crate::telemetry::AccessTokenResult;
 use crate::trust::Policy;
 
 /// Judges credentials and holds access tokens.
@@ -257,15 +256,6 @@ impl Broker {
             None => {
                 self.access_tokens.obtain(admission, patience).await.map(Credential::AccessToken)
             }
-        }
-    }
-
-    /// Prepares what whoever logs in with this admission is to get; tells how it was come by, if that
-    /// was waited for.
-    pub async fn prepare_login(&self, admission: &Admission) -> Option<AccessTokenResult> {
-        match admission.api_key() {
-            Some(_) => None,
-            None => Box::pin(self.access_tokens.renew_for_login(admission)).await,
         }
     }
 

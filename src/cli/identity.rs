@@ -79,8 +79,8 @@ pub(super) fn check_identity(config: &Config) -> Result<(), Exit> {
 }
 
 /// Why the broker can't act as itself, and what to write.
-pub(super) const NO_IDENTITY: &str = "the configuration gives the broker no identity of its own; write the section `ambient:`, or use \
-     --octopus-url and --service-account";
+pub(super) const NO_IDENTITY: &str = "the configuration gives the broker no identity of its own; write the section `ambient:`, or \
+     use --octopus-url and --service-account";
 
 /// Runs a command's work to its end.
 pub(super) fn block_on(work: impl Future<Output = Exit>) -> Exit {

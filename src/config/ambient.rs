@@ -100,7 +100,8 @@ fn source(node: &Node, folder: &Path, problems: &mut Problems) -> Option<TokenSo
             let names = TokenSource::NAMES.join(", ");
             let near = suggestion(word, TokenSource::NAMES.iter().copied());
             let sentence = format!(
-                "is not known{near}; must be one of {names}, or `{{ file: … }}`, `{{ env: NAME }}`, `{{ command: [ … ] }}`"
+                "is not known{near}; must be one of {names}, or `{{ file: … }}`, \
+                 `{{ env: NAME }}`, `{{ command: [ … ] }}`"
             );
             refuse(node, sentence, problems);
         }

@@ -61,7 +61,7 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Optio
         section.value("idle_timeout").and_then(|node| duration(node, IDLE, problems));
 
     let forwarded_for = section.value("forwarded_for");
-    let is_told_address = forwarded_for.and_then(|node| word(node, &[("append", true)], problems));
+    let forwarded_for = forwarded_for.and_then(|node| word(node, &[("append", ())], problems));
 
     let advice = "write the server's base URL, such as `url: https://acme.octopus.app`";
     let url_node = section.required("url", advice, problems)?;
@@ -84,7 +84,7 @@ pub(super) fn read(node: &Node, folder: &Path, problems: &mut Problems) -> Optio
     set(&mut upstream.token_endpoint, token_endpoint);
     set(&mut upstream.connect_timeout, connect_timeout);
     set(&mut upstream.idle_timeout, idle_timeout);
-    upstream.is_told_address = is_told_address == Some(true);
+    upstream.is_told_address = forwarded_for.is_some();
     Some(upstream)
 }
 

@@ -97,8 +97,8 @@ pub(super) fn duration(
     in_range(node, duration, &range, |bound| humantime::format_duration(*bound), problems)
 }
 
-/// The units of a duration, as the schema has them.
-const UNITS: [&str; 23] = [
+/// The units of a duration.
+pub(super) const UNITS: [&str; 23] = [
     "ms", "msec", "s", "sec", "secs", "second", "seconds", "m", "min", "mins", "minute", "minutes",
     "h", "hr", "hrs", "hour", "hours", "d", "day", "days", "w", "week", "weeks",
 ];

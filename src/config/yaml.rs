@@ -1,9 +1,9 @@
 //! YAML as a tree in which every value knows where it stands and how it was written.
 //!
-//! `serde-saphyr` parses, and only `syntax`, which says what is no YAML, knows it as well. Its own typing is not used: a
-//! scalar is the text in the file, so that `007` is not 7 and `1_000` is not 1000. A file that is
-//! no YAML, or too deep, or blown up by aliases, is one problem; a key that stands twice and a
-//! merge key are problems beside all others.
+//! `serde-saphyr` parses, and only `syntax`, which says what is no YAML, knows it as well. Its own
+//! typing is not used: a scalar is the text in the file, so that `007` is not 7 and `1_000` is not
+//! 1000. A file that is no YAML, or too deep, or blown up by aliases, is one problem; a key that
+//! stands twice and a merge key are problems beside all others.
 
 use std::collections::HashMap;
 

@@ -184,6 +184,12 @@ pub const UPSTREAM_IDLE_CONNECTIONS: usize = 1_024;
 /// 60 s, so that ours is the side that closes.
 pub const UPSTREAM_IDLE_TIME: Duration = Duration::from_secs(50);
 
+/// An address that does not answer for so long gets company from the next (RFC 8305 5).
+pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// So many addresses are tried side by side: each takes a descriptor.
+pub const CONNECT_ATTEMPTS: usize = 3;
+
 /// An upstream connection is not reused beyond this age, so that a moved server is noticed.
 pub const UPSTREAM_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
 
@@ -210,15 +216,9 @@ pub const TLS_FILES_LOOK: Duration = Duration::from_secs(5);
 /// A TLS handshake must be over after this.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// So many addresses are tried side by side: each takes a descriptor.
-pub const CONNECT_ATTEMPTS: usize = 3;
-
 /// One address may have this part of all requests waiting before it is known who sends them: a
 /// quarter.
 pub const STRANGERS_SHARE: usize = 4;
-
-/// An address that does not answer for so long gets company from the next (RFC 8305 5).
-pub const CONNECT_ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Requests side by side on one HTTP/2 connection.
 pub const HTTP2_STREAMS: u32 = 100;

@@ -141,13 +141,6 @@ impl Journey {
         self.waited += waited;
     }
 
-    /// Before that another was exchanged for after `waited`, or no other could be had.
-    pub(super) fn prepared(&mut self, result: Option<AccessTokenResult>, waited: Duration) {
-        if let Some(result) = result.or(self.cache) {
-            self.exchanged(result, waited);
-        }
-    }
-
     /// Counts what moves on the connection.
     pub(super) fn steps(&self) -> Arc<AtomicU64> {
         self.phase.steps()

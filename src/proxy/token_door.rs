@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use super::answer_body::AnswerBody;
 use super::credentials::{self, Found};
 use super::forward::refused;
-use super::host;
+use super::headers::AskedAs;
 use super::journey::Journey;
 use super::refusal::Refusal;
 use super::target::Target;
@@ -101,14 +101,14 @@ impl Proxy {
 
     /// The document, with the origin under which the caller knows this listener.
     fn discovery(&self, head: &Parts, origin: &Origin) -> Result<Response<AnswerBody>, Refusal> {
-        let base = match (&origin.public_url, host::asked_host(head)) {
-            (Some(url), _) => url.trim_end_matches('/').to_owned(),
-            (None, Some(host)) => {
+        let base = match origin.asked_as(head) {
+            Some(AskedAs::Public(url)) => url.to_owned(),
+            Some(AskedAs::Host(scheme, host)) => {
                 let host = host.to_str().map_err(|_| Refusal::new(Code::BadRequest))?;
-                format!("{}://{host}{}", origin.scheme(), self.upstream.path_prefix())
+                format!("{scheme}://{host}{}", self.upstream.path_prefix())
             }
             // HTTP/1.0 lets a caller leave out under which name it asks.
-            (None, None) => return Err(Refusal::new(Code::BadRequest)),
+            None => return Err(Refusal::new(Code::BadRequest)),
         };
         let document = json!({
             "issuer": base,
@@ -141,12 +141,7 @@ impl Proxy {
             return Err(Refusal::new(Code::RequestNotAllowed).with_detail(detail));
         }
         self.check_unused(&admission)?;
-        let begun = self.clock.elapsed();
-        let prepared = self.broker.prepare_login(&admission).await;
-        let waited = self.clock.elapsed().saturating_sub(begun);
-        let credential = self.first_credential(&admission, self.patience(), journey).await;
-        journey.prepared(prepared, waited);
-        let credential = credential?;
+        let credential = self.first_credential(&admission, self.patience(), journey).await?;
         let remaining = match &credential {
             Credential::AccessToken(obtained) => {
                 obtained.token().usable_for_at(self.clock.reading())
@@ -204,14 +199,15 @@ impl Proxy {
         };
         let mut admitted = self.broker.admit(token, Some(first)).await;
         for other in others {
-            // Of the accounts for which no rule is there at all, none is the one that was meant.
-            let is_meant = !matches!(&admitted, Err(AdmissionError::NoRule { missed, .. }) if missed.is_empty());
-            if is_meant {
-                break;
+            // The one that was meant has a rule at least, which may miss.
+            match &admitted {
+                Err(AdmissionError::NoRule { missed, .. }) if missed.is_empty() => {}
+                _ => break,
             }
             // It has been verified, and is known.
             admitted = self.broker.admit(recognized()?, Some(other)).await;
         }
+        let admitted = admitted.map(Admission::of_login);
         admitted.map_err(|error| refused(error, Some(&fields.audience), journey))
     }
 

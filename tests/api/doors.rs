@@ -142,5 +142,10 @@ async fn whoever_logs_in_gets_no_rest_of_an_older_token() {
     world.advance_seconds(1_000);
     world.octopus.fail_once("/token/v1", emulator::Fault::Status(500));
     assert_eq!(life().await, whole - 1_000);
+    assert_eq!(world.audited(4).await["cache"], "hit");
+    for (result, times) in [("miss", 2.0), ("hit", 2.0)] {
+        let series = format!("octobroker_access_token_requests_total{{result=\"{result}\"}}");
+        assert_eq!(world.metric(&series).await, Some(times), "{result}");
+    }
     world.close().await;
 }

@@ -70,7 +70,6 @@ fn has_braces(text: &str) -> bool {
 fn slip(preset: &Preset, condition: &Condition) -> Option<(&'static Lint, String)> {
     let ClaimAddress::Name(name) = &condition.claim else { return None };
     let known = || preset.claims.iter().map(|claim| claim.name);
-    // Short names are near to many.
     if name.len() < SLIP || known().any(|known| known == name) {
         return None;
     }
@@ -79,6 +78,7 @@ fn slip(preset: &Preset, condition: &Condition) -> Option<(&'static Lint, String
     Some((&CLM1, format!("no token of {title} is known to have it; did you mean `{near}`?")))
 }
 
+/// Shorter names are near to many.
 const SLIP: usize = 6;
 
 /// A path with dots, where a JSON Pointer is meant.

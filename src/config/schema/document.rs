@@ -4,11 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::shape::{Form, Key, Shape};
 use crate::config::load;
+use crate::config::values::UNITS;
 
 /// A value that is taken from the environment, whole or in part.
 const VARIABLE: &str = r"\$\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\}";
-
-const DURATION: &str = r"^([0-9]+ ?(ms|msec|s|sec|secs|seconds?|m|min|mins|minutes?|h|hr|hrs|hours?|d|days?|w|weeks?) ?)+$";
 
 const GUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 
@@ -32,6 +31,7 @@ pub fn schema() -> Value {
 
 /// What stands in many places.
 fn definitions() -> Value {
+    let duration = format!("^([0-9]+ ?({}) ?)+$", UNITS.join("|"));
     json!({
         "variable": {
             "description": "Taken from the environment: ${NAME} or ${NAME:-default}, without quotes.",
@@ -45,7 +45,7 @@ fn definitions() -> Value {
         },
         "flag": { "anyOf": [{ "type": "boolean" }, variable()] },
         "duration": {
-            "anyOf": [{ "type": "string", "pattern": DURATION }, variable()],
+            "anyOf": [{ "type": "string", "pattern": duration }, variable()],
         },
         "size": {
             "anyOf": [

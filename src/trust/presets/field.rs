@@ -127,9 +127,8 @@ impl Field {
     }
 }
 
-/// Names that are joined by slashes; an address of the web is none, nor is what one clones: no
-/// platform lets a name end so. That nothing is no pin is said
-/// elsewhere.
+/// Names that are joined by slashes. An address of the web is none, nor is what one clones: no platform
+/// lets a name end so. That nothing is no pin is said elsewhere.
 fn is_path(value: &str) -> bool {
     let is_named = value.contains('/') && value.split('/').all(|part| !part.is_empty());
     value.is_empty() || (is_named && value.strip_suffix(".git").is_none())

@@ -69,9 +69,12 @@ pub(super) fn is_workflow(value: &str) -> bool {
 fn is_file_at_ref(value: &str) -> bool {
     let is_commit = |at: &str| at.len() >= 40 && at.bytes().all(|byte| byte.is_ascii_hexdigit());
     // A ref may have an @ in it as well.
-    let (file, at) =
-        value.split_once("@refs/").or_else(|| value.rsplit_once('@')).unwrap_or_default();
-    file.contains('/') && (value.contains("@refs/") || is_commit(at))
+    match value.split_once("@refs/") {
+        Some((file, _)) => file.contains('/'),
+        None => {
+            value.rsplit_once('@').is_some_and(|(file, at)| file.contains('/') && is_commit(at))
+        }
+    }
 }
 
 /// The events of people who may push.
