@@ -123,6 +123,8 @@ async fn a_refusal_that_echoes_the_id_token_in_pieces_leaves_none_in_the_log() {
     let world = World::start().await;
     let job = world.job();
     let parts: Vec<&str> = job.split('.').collect();
+    // Behind an `o` it would be the last letter of "no" that goes with the piece.
+    let from = 1 + parts[2].bytes().enumerate().skip(100).find(|(_, it)| *it != b'o').unwrap().0;
     let broken = |size: usize, separator: &str| {
         let pieces: Vec<&str> =
             job.as_bytes().chunks(size).map(|piece| std::str::from_utf8(piece).unwrap()).collect();
@@ -133,7 +135,7 @@ async fn a_refusal_that_echoes_the_id_token_in_pieces_leaves_none_in_the_log() {
         parts[0].to_owned(),
         parts[1].to_owned(),
         parts[2].to_owned(),
-        parts[2].chars().skip(100).take(40).collect(),
+        parts[2].chars().skip(from).take(40).collect(),
         broken(40, " "),
         broken(7, "\r\n"),
         broken(1, "\u{200b}"),
